@@ -1,0 +1,125 @@
+use std::time::Duration;
+
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Executor, PgPool};
+
+use crate::{Error, Registry, TenantId, TenantScope};
+
+/// How to reach the database.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// Host, login, database and TLS.
+    pub options: PgConnectOptions,
+    /// Connections kept at most. About four for each processor of the database is a good start.
+    pub pool_size: u32,
+    /// How long a caller waits for a free connection before it gets an error.
+    pub acquire_timeout: Duration,
+}
+
+impl Config {
+    /// Ten connections and five seconds of patience.
+    #[must_use]
+    pub const fn new(options: PgConnectOptions) -> Self {
+        Self { options, pool_size: 10, acquire_timeout: Duration::from_secs(5) }
+    }
+
+    /// Sets the number of connections.
+    #[must_use]
+    pub const fn pool_size(mut self, connections: u32) -> Self {
+        self.pool_size = connections;
+        self
+    }
+}
+
+/// The database of an Edgehog: a pool of connections, none of which can see a tenant's rows by itself.
+///
+/// [`Store::scope`] opens the door to one tenant; [`Store::registry`] finds, creates and deletes tenants.
+/// Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub(crate) pool: PgPool,
+}
+
+/// Every connection acts as the application's role, whatever its login could do.
+const ACT_AS_APPLICATION: &str = "SET ROLE edgehog_app; SET search_path = edgehog, pg_temp";
+
+impl Store {
+    /// Connects, and refuses a database that cannot keep tenants apart.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Login`] where the migrations have not run or the login is not a member of their roles,
+    /// [`Error::Database`] where the database cannot be reached.
+    pub async fn connect(config: Config) -> Result<Self, Error> {
+        let pool = PgPoolOptions::new()
+            .max_connections(config.pool_size)
+            .acquire_timeout(config.acquire_timeout)
+            // Asking a connection whether it lives costs a round trip for each use; `begin` copes with a dead one.
+            .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move { connection.execute(ACT_AS_APPLICATION).await.map(drop) })
+            })
+            .connect_lazy_with(config.options.clone());
+        check_login(&config.options).await?;
+        Ok(Self { pool })
+    }
+
+    /// Brings the schema up to date. Several processes may call this at once: one works, the others wait for it.
+    ///
+    /// Everything lives in the PostgreSQL schema `edgehog`, its list of migrations too, so that the database can be
+    /// one that a host program uses for other things as well.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Migrate`], and [`Error::Database`] where the database cannot be reached.
+    pub async fn migrate(options: &PgConnectOptions) -> Result<(), Error> {
+        let mut migrator = sqlx::migrate!("./migrations");
+        migrator.create_schema("edgehog");
+        migrator.dangerous_set_table_name("edgehog.migrations");
+        let mut connection = options.connect().await?;
+        // A migration that waits behind a long transaction would make all others wait behind it.
+        connection.execute("SET lock_timeout = '30s'").await?;
+        migrator.run(&mut connection).await?;
+        connection.close().await?;
+        Ok(())
+    }
+
+    /// The door to the rows of one tenant.
+    #[must_use]
+    pub fn scope(&self, tenant: TenantId) -> TenantScope {
+        TenantScope::new(self.pool.clone(), tenant)
+    }
+
+    /// The list of tenants.
+    #[must_use]
+    pub fn registry(&self) -> Registry {
+        Registry::new(self.pool.clone())
+    }
+
+    /// Closes all connections, after the work that uses them is done.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// Row security holds only for a role that cannot bypass it: look once, at the start, rather than trust.
+async fn check_login(options: &PgConnectOptions) -> Result<(), Error> {
+    let mut connection = options.connect().await?;
+    let (migrated, unfit): (bool, Option<bool>) = sqlx::query_as(
+        "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'edgehog' AND tablename = 'tenants'), \
+                bool_or(rolsuper OR rolbypassrls OR NOT pg_has_role(session_user, oid, 'MEMBER')) \
+         FROM pg_roles WHERE rolname IN ('edgehog_app', 'edgehog_registry')",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    connection.close().await?;
+    if !migrated {
+        return Err(Error::Login("its database has no schema yet; run the migrations first"));
+    }
+    if unfit != Some(false) {
+        let wanted = "edgehog_app and edgehog_registry must be plain roles, and the login a member of both";
+        return Err(Error::Login(wanted));
+    }
+    Ok(())
+}

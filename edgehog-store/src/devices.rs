@@ -1,0 +1,385 @@
+use chrono::{DateTime, Utc};
+use sqlx::FromRow;
+
+use crate::{Cursor, Error, Page, PageRequest, RealmKey, TenantTx};
+
+/// A device's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct DeviceKey(i64);
+
+impl DeviceKey {
+    /// The number as the wire knows it.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl From<i64> for DeviceKey {
+    fn from(id: i64) -> Self {
+        Self(id)
+    }
+}
+
+/// A device as this side of Astarte knows it.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[non_exhaustive]
+pub struct Device {
+    /// The device's number.
+    pub id: DeviceKey,
+    /// Its id in Astarte.
+    pub device_id: String,
+    /// A name for people. At first the same as `device_id`.
+    pub name: String,
+    /// Whether it is connected to Astarte, by the newest word on it.
+    pub online: bool,
+    /// When it last connected.
+    pub last_connection: Option<DateTime<Utc>>,
+    /// When it last disconnected.
+    pub last_disconnection: Option<DateTime<Utc>>,
+    /// The address it last connected from.
+    pub last_seen_ip: Option<String>,
+    /// The serial number of its system.
+    pub serial_number: Option<String>,
+    /// The part number of its system.
+    pub part_number: Option<String>,
+}
+
+impl Device {
+    /// The cursor right after this device in the list ordered by number.
+    #[must_use]
+    pub const fn cursor(&self) -> Cursor {
+        Cursor::after(self.id.0)
+    }
+}
+
+/// What one or more events, or Astarte's status, tell about a device.
+///
+/// Observations of one device can be merged in any order: of two that speak of the same thing the newer one stands,
+/// and of two equally new ones the one merged later. So an event that arrives late, or twice, changes nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceObservation {
+    realm: RealmKey,
+    device_id: String,
+    connectivity: Option<Dated<bool>>,
+    last_connection: Option<DateTime<Utc>>,
+    last_disconnection: Option<DateTime<Utc>>,
+    heard_at: Option<DateTime<Utc>>,
+    last_seen_ip: Option<Dated<String>>,
+    serial_number: Option<Dated<Option<String>>>,
+    part_number: Option<Dated<Option<String>>>,
+    status_read_at: Option<DateTime<Utc>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Dated<T> {
+    at: DateTime<Utc>,
+    value: T,
+}
+
+impl<T> Dated<T> {
+    fn newer(mine: Option<Self>, other: Option<Self>) -> Option<Self> {
+        match (mine, other) {
+            (Some(mine), Some(other)) if mine.at > other.at => Some(mine),
+            (mine, other) => other.or(mine),
+        }
+    }
+}
+
+impl DeviceObservation {
+    /// The device exists; no more is known.
+    #[must_use]
+    pub fn new(realm: RealmKey, device_id: impl Into<String>) -> Self {
+        Self {
+            realm,
+            device_id: device_id.into(),
+            connectivity: None,
+            last_connection: None,
+            last_disconnection: None,
+            heard_at: None,
+            last_seen_ip: None,
+            serial_number: None,
+            part_number: None,
+            status_read_at: None,
+        }
+    }
+
+    /// The Astarte id of the device that this is about.
+    #[must_use]
+    pub fn device_id(&self) -> &str {
+        &self.device_id
+    }
+
+    /// It connected, perhaps from a known address.
+    #[must_use]
+    pub fn connected(mut self, at: DateTime<Utc>, ip: Option<String>) -> Self {
+        self.connectivity = Some(Dated { at, value: true });
+        self.last_connection = Some(at);
+        self.last_seen_ip = ip.map(|value| Dated { at, value });
+        self
+    }
+
+    /// It disconnected.
+    #[must_use]
+    pub fn disconnected(mut self, at: DateTime<Utc>) -> Self {
+        self.connectivity = Some(Dated { at, value: false });
+        self.last_disconnection = Some(at);
+        self
+    }
+
+    /// It sent something, so it was online then. This does not date its connection: the time may be its own clock's,
+    /// and a clock that runs ahead would make real disconnections look old.
+    #[must_use]
+    pub const fn heard(mut self, at: DateTime<Utc>) -> Self {
+        self.heard_at = Some(at);
+        self
+    }
+
+    /// It told the serial number of its system, or that it has none.
+    #[must_use]
+    pub fn serial_number(mut self, at: DateTime<Utc>, value: Option<String>) -> Self {
+        self.serial_number = Some(Dated { at, value });
+        self
+    }
+
+    /// It told the part number of its system, or that it has none.
+    #[must_use]
+    pub fn part_number(mut self, at: DateTime<Utc>, value: Option<String>) -> Self {
+        self.part_number = Some(Dated { at, value });
+        self
+    }
+
+    /// Astarte's status said this, when asked at `read_at`.
+    #[must_use]
+    pub fn status(
+        mut self,
+        read_at: DateTime<Utc>,
+        connected: bool,
+        last_connection: Option<DateTime<Utc>>,
+        last_disconnection: Option<DateTime<Utc>>,
+        last_seen_ip: Option<String>,
+    ) -> Self {
+        // The status does not say when the connection state changed, but it cannot have been before the newer of these.
+        let at = last_connection.max(last_disconnection).unwrap_or(DateTime::UNIX_EPOCH);
+        self.connectivity = Some(Dated { at, value: connected });
+        self.last_connection = last_connection;
+        self.last_disconnection = last_disconnection;
+        self.last_seen_ip =
+            last_seen_ip.map(|value| Dated { at: last_connection.unwrap_or(DateTime::UNIX_EPOCH), value });
+        self.status_read_at = Some(read_at);
+        self
+    }
+
+    /// Joins what two observations of the same device tell; `other` came later.
+    #[must_use]
+    pub fn merge(self, other: Self) -> Self {
+        Self {
+            connectivity: Dated::newer(self.connectivity, other.connectivity),
+            last_connection: self.last_connection.max(other.last_connection),
+            last_disconnection: self.last_disconnection.max(other.last_disconnection),
+            heard_at: self.heard_at.max(other.heard_at),
+            last_seen_ip: Dated::newer(self.last_seen_ip, other.last_seen_ip),
+            serial_number: Dated::newer(self.serial_number, other.serial_number),
+            part_number: Dated::newer(self.part_number, other.part_number),
+            status_read_at: self.status_read_at.max(other.status_read_at),
+            ..other
+        }
+    }
+}
+
+/// What became of a recorded observation.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+#[non_exhaustive]
+pub struct Recorded {
+    /// The device's number.
+    pub id: DeviceKey,
+    /// Its id in Astarte.
+    pub device_id: String,
+    /// Whether Astarte's own word about the device has never been read.
+    pub unread: bool,
+}
+
+/// The columns of [`Device`].
+macro_rules! device_columns {
+    () => {
+        "id, device_id, name, online, last_connection, last_disconnection, last_seen_ip, serial_number, part_number"
+    };
+}
+
+impl TenantTx {
+    /// The device with this number.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn device_get(&mut self, id: DeviceKey) -> Result<Option<Device>, Error> {
+        let tenant = self.tenant();
+        Ok(sqlx::query_as(concat!(
+            "SELECT ",
+            device_columns!(),
+            " FROM devices WHERE tenant_id = $1 AND id = $2"
+        ))
+        .bind(tenant)
+        .bind(id)
+        .fetch_optional(self.connection())
+        .await?)
+    }
+
+    /// A page of the devices, in the order of their numbers.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn device_page(&mut self, request: PageRequest) -> Result<Page<Device>, Error> {
+        let tenant = self.tenant();
+        let (statement, key) = match request {
+            PageRequest::Forward { after, .. } => (
+                concat!(
+                    "SELECT ",
+                    device_columns!(),
+                    " FROM devices WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3"
+                ),
+                after.map_or(i64::MIN, Cursor::key),
+            ),
+            PageRequest::Backward { before, .. } => (
+                concat!(
+                    "SELECT ",
+                    device_columns!(),
+                    " FROM devices WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
+                ),
+                before.key(),
+            ),
+        };
+        let rows = sqlx::query_as(statement)
+            .bind(tenant)
+            .bind(key)
+            .bind(i64::from(request.size()) + 1)
+            .fetch_all(self.connection())
+            .await?;
+        Ok(request.page(rows))
+    }
+
+    /// How many devices there are.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn device_count(&mut self) -> Result<i64, Error> {
+        let tenant = self.tenant();
+        Ok(sqlx::query_scalar("SELECT count(*) FROM devices WHERE tenant_id = $1")
+            .bind(tenant)
+            .fetch_one(self.connection())
+            .await?)
+    }
+
+    /// Records what was observed, one observation for a device at most; devices not known yet are made.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingReference`] where the realm is not the tenant's, [`Error::Unacceptable`] for text that
+    /// PostgreSQL cannot hold. Nothing is recorded then.
+    pub async fn device_record(&mut self, observed: &[DeviceObservation]) -> Result<Vec<Recorded>, Error> {
+        // Always the same order of locks, so that two writers wait for each other rather than deadlock.
+        let mut sorted: Vec<_> = observed.iter().collect();
+        sorted.sort_unstable_by(|a, b| (a.realm.cmp(&b.realm)).then_with(|| a.device_id.cmp(&b.device_id)));
+        let tenant = self.tenant();
+        let column = |of: fn(&DeviceObservation) -> Option<DateTime<Utc>>| -> Vec<_> {
+            sorted.iter().map(|seen| of(seen)).collect()
+        };
+        Ok(sqlx::query_as(include_str!("device_record.sql"))
+            .bind(tenant)
+            .bind(sorted.iter().map(|seen| seen.realm).collect::<Vec<_>>())
+            .bind(sorted.iter().map(|seen| seen.device_id.as_str()).collect::<Vec<_>>())
+            .bind(sorted.iter().map(|seen| seen.connectivity.as_ref().map(|it| it.value)).collect::<Vec<_>>())
+            .bind(column(|seen| seen.connectivity.as_ref().map(|it| it.at)))
+            .bind(column(|seen| seen.last_connection))
+            .bind(column(|seen| seen.last_disconnection))
+            .bind(column(|seen| seen.heard_at))
+            .bind(text(&sorted, |seen| seen.last_seen_ip.as_ref().map(|it| it.value.as_str())))
+            .bind(text(&sorted, |seen| seen.serial_number.as_ref()?.value.as_deref()))
+            .bind(column(|seen| seen.serial_number.as_ref().map(|it| it.at)))
+            .bind(text(&sorted, |seen| seen.part_number.as_ref()?.value.as_deref()))
+            .bind(column(|seen| seen.part_number.as_ref().map(|it| it.at)))
+            .bind(column(|seen| seen.status_read_at))
+            .fetch_all(self.connection())
+            .await?)
+    }
+
+    /// Deletes a device and all that hangs on it. Says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn device_delete(&mut self, realm: RealmKey, device_id: &str) -> Result<bool, Error> {
+        let tenant = self.tenant();
+        let done =
+            sqlx::query("DELETE FROM devices WHERE tenant_id = $1 AND realm_id = $2 AND device_id = $3")
+                .bind(tenant)
+                .bind(realm)
+                .bind(device_id)
+                .execute(self.connection())
+                .await?;
+        Ok(done.rows_affected() > 0)
+    }
+}
+
+fn text<'a>(
+    observed: &[&'a DeviceObservation],
+    of: fn(&'a DeviceObservation) -> Option<&'a str>,
+) -> Vec<Option<&'a str>> {
+    observed.iter().map(|seen| of(seen)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(second: i64) -> DateTime<Utc> {
+        DateTime::UNIX_EPOCH + TimeDelta::seconds(second)
+    }
+
+    fn observation() -> impl Strategy<Value = (usize, i64)> {
+        (0_usize..6, 1_i64..1000)
+    }
+
+    fn observe((kind, second): (usize, i64)) -> DeviceObservation {
+        let blank = DeviceObservation::new(RealmKey::from(1), "d");
+        match kind {
+            0 => blank.connected(at(second), Some(format!("192.0.2.{second}"))),
+            1 => blank.disconnected(at(second)),
+            2 => blank.heard(at(second)),
+            3 => blank.serial_number(at(second), Some(second.to_string())),
+            4 => blank.part_number(at(second), None),
+            _ => blank.status(at(second), true, Some(at(second)), None, None),
+        }
+    }
+
+    fn merged(kinds: &[(usize, i64)]) -> Option<DeviceObservation> {
+        kinds.iter().copied().map(observe).reduce(DeviceObservation::merge)
+    }
+
+    proptest! {
+        /// Whatever order events arrive in, the newest truth stands (times here differ, as no tie decides).
+        #[test]
+        fn order_does_not_matter(kinds in prop::collection::hash_map(1_i64..1000, 0_usize..6, 1..12), seed in any::<u64>()) {
+            let in_order: Vec<_> = kinds.into_iter().map(|(second, kind)| (kind, second)).collect();
+            let mut shuffled = in_order.clone();
+            let half = usize::try_from(seed % (shuffled.len() as u64)).unwrap();
+            shuffled.rotate_left(half);
+            shuffled.reverse();
+            prop_assert_eq!(merged(&in_order), merged(&shuffled));
+        }
+
+        /// An event delivered twice changes nothing.
+        #[test]
+        fn repeats_do_not_matter(kind in observation(), others in prop::collection::vec(observation(), 0..6)) {
+            let once: Vec<_> = others.iter().copied().chain([kind]).collect();
+            let twice: Vec<_> = once.iter().copied().chain([kind]).collect();
+            prop_assert_eq!(merged(&once), merged(&twice));
+        }
+    }
+}

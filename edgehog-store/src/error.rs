@@ -1,0 +1,68 @@
+use sqlx::error::ErrorKind;
+
+/// What can go wrong in the store, by what the caller can do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A value that must be unique is taken. Choose another one.
+    #[error("{field} has already been taken")]
+    Taken {
+        /// The attribute whose value is taken, in snake_case.
+        field: &'static str,
+        /// What PostgreSQL said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A row that this one must refer to does not exist in the tenant.
+    #[error("a related record does not exist")]
+    MissingReference(#[source] sqlx::Error),
+    /// A value breaks a rule of the schema, or PostgreSQL cannot hold it (a NUL character, say).
+    #[error("a value is not acceptable")]
+    Unacceptable(#[source] sqlx::Error),
+    /// The cursor was not made by this store, or for another order.
+    #[error("the cursor is not valid")]
+    InvalidCursor,
+    /// The database login can see every tenant whatever the policies say, or lacks the roles of the migrations.
+    #[error("the database login is not fit for use: {0}")]
+    Login(&'static str),
+    /// The migrations could not be applied.
+    #[error("the database schema could not be brought up to date")]
+    Migrate(#[from] sqlx::migrate::MigrateError),
+    /// The database is away, overloaded, or answered in a way that has no better variant. Trying again may help.
+    #[error("the database did not do as asked")]
+    Database(#[source] sqlx::Error),
+}
+
+/// Unique constraints by the attribute that a person would call taken.
+const UNIQUE: &[(&str, &str)] = &[
+    ("tenants_name_key", "name"),
+    ("tenants_slug_key", "slug"),
+    ("realms_name_cluster_key", "realm_name"),
+    ("realms_one_per_tenant", "realm"),
+];
+
+/// SQLSTATE class 22: data exceptions, such as characters that text cannot hold.
+const DATA_EXCEPTION: &str = "22";
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        let Some(database) = error.as_database_error() else {
+            return Self::Database(error);
+        };
+        match database.kind() {
+            ErrorKind::UniqueViolation => {
+                let field = UNIQUE
+                    .iter()
+                    .find(|(constraint, _)| database.constraint() == Some(constraint))
+                    .map_or("id", |(_, field)| field);
+                Self::Taken { field, source: error }
+            }
+            ErrorKind::ForeignKeyViolation => Self::MissingReference(error),
+            ErrorKind::CheckViolation | ErrorKind::NotNullViolation => Self::Unacceptable(error),
+            _ if database.code().is_some_and(|code| code.starts_with(DATA_EXCEPTION)) => {
+                Self::Unacceptable(error)
+            }
+            _ => Self::Database(error),
+        }
+    }
+}

@@ -1,0 +1,247 @@
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sqlx::{FromRow, PgPool, Postgres, Row, Transaction};
+
+use crate::Error;
+use crate::scope::begin_with;
+
+/// A tenant's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, sqlx::Type)]
+#[serde(transparent)]
+#[sqlx(transparent)]
+pub struct TenantId(i64);
+
+impl TenantId {
+    /// The number as the database and the wire know it.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl From<i64> for TenantId {
+    fn from(id: i64) -> Self {
+        Self(id)
+    }
+}
+
+impl fmt::Display for TenantId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// A realm's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
+#[sqlx(transparent)]
+pub struct RealmKey(i64);
+
+impl From<i64> for RealmKey {
+    fn from(id: i64) -> Self {
+        Self(id)
+    }
+}
+
+/// A customer of the server: devices, users and everything else belong to exactly one.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[non_exhaustive]
+pub struct Tenant {
+    /// The tenant's number.
+    pub tenant_id: TenantId,
+    /// A name for people, unique.
+    pub name: String,
+    /// The name in URLs, unique.
+    pub slug: String,
+    /// The language in which texts without a language tag are meant, such as `en-US`.
+    pub default_locale: String,
+    /// PEM of the key that verifies the tenant's tokens.
+    pub public_key: String,
+}
+
+/// The place in an Astarte cluster where a tenant's devices live.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Realm {
+    /// The realm's number.
+    pub id: RealmKey,
+    /// The realm's name in Astarte.
+    pub name: String,
+    /// Where Astarte answers, without a slash at the end.
+    pub base_api_url: String,
+    /// PEM of the key that signs this server's tokens for the realm.
+    pub private_key: SecretString,
+    /// When any of this last changed.
+    pub updated_at: DateTime<Utc>,
+}
+
+/// A tenant to be made. The values are taken as they are: whoever fills this in has validated them.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NewTenant {
+    /// See [`Tenant::name`].
+    pub name: String,
+    /// See [`Tenant::slug`].
+    pub slug: String,
+    /// See [`Tenant::default_locale`].
+    pub default_locale: String,
+    /// See [`Tenant::public_key`].
+    pub public_key: String,
+    /// See [`Realm::base_api_url`].
+    pub base_api_url: String,
+    /// See [`Realm::name`].
+    pub realm_name: String,
+    /// See [`Realm::private_key`].
+    pub realm_private_key: SecretString,
+}
+
+impl NewTenant {
+    /// A tenant with its realm, speaking American English until told otherwise.
+    #[must_use]
+    pub fn new(
+        name: impl Into<String>,
+        slug: impl Into<String>,
+        public_key: impl Into<String>,
+        base_api_url: impl Into<String>,
+        realm_name: impl Into<String>,
+        realm_private_key: SecretString,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            slug: slug.into(),
+            default_locale: "en-US".to_owned(),
+            public_key: public_key.into(),
+            base_api_url: base_api_url.into(),
+            realm_name: realm_name.into(),
+            realm_private_key,
+        }
+    }
+
+    /// Sets the language in which texts without a language tag are meant.
+    #[must_use]
+    pub fn default_locale(mut self, locale: impl Into<String>) -> Self {
+        self.default_locale = locale.into();
+        self
+    }
+}
+
+/// The list of tenants. It can find, make and delete them, and sees nothing that they own but the realm.
+#[derive(Clone, Debug)]
+pub struct Registry {
+    pool: PgPool,
+}
+
+impl Registry {
+    pub(crate) const fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
+        begin_with(&self.pool, "BEGIN; SET LOCAL ROLE edgehog_registry").await
+    }
+
+    /// All tenants, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn tenant_list(&self) -> Result<Vec<Tenant>, Error> {
+        let mut tx = self.begin().await?;
+        let tenants = sqlx::query_as(
+            "SELECT tenant_id, name, slug, default_locale, public_key FROM tenants ORDER BY tenant_id",
+        )
+        .fetch_all(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(tenants)
+    }
+
+    /// The tenant with this name in URLs, and its realm if it has one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn tenant_by_slug(&self, slug: &str) -> Result<Option<(Tenant, Option<Realm>)>, Error> {
+        let mut tx = self.begin().await?;
+        let row = sqlx::query(
+            "SELECT t.tenant_id, t.name, t.slug, t.default_locale, t.public_key, \
+                    r.id AS realm_id, r.name AS realm_name, r.private_key, c.base_api_url, \
+                    greatest(r.updated_at, c.updated_at) AS realm_updated_at \
+             FROM tenants t \
+             LEFT JOIN realms r USING (tenant_id) \
+             LEFT JOIN clusters c ON c.id = r.cluster_id \
+             WHERE t.slug = $1",
+        )
+        .bind(slug)
+        .fetch_optional(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        let Some(row) = row else { return Ok(None) };
+        let realm = match row.try_get::<Option<RealmKey>, _>("realm_id")? {
+            None => None,
+            Some(id) => Some(Realm {
+                id,
+                name: row.try_get("realm_name")?,
+                base_api_url: row.try_get("base_api_url")?,
+                private_key: row.try_get::<String, _>("private_key")?.into(),
+                updated_at: row.try_get("realm_updated_at")?,
+            }),
+        };
+        Ok(Some((Tenant::from_row(&row)?, realm)))
+    }
+
+    /// Makes a tenant and its realm, or nothing at all. A cluster that is known already is used again.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Taken`] for the name, the slug, or the realm's name on that cluster.
+    pub async fn tenant_create(&self, new: &NewTenant) -> Result<Tenant, Error> {
+        let mut tx = self.begin().await?;
+        let tenant: Tenant = sqlx::query_as(
+            "INSERT INTO tenants (name, slug, default_locale, public_key) VALUES ($1, $2, $3, $4) \
+             RETURNING tenant_id, name, slug, default_locale, public_key",
+        )
+        .bind(&new.name)
+        .bind(&new.slug)
+        .bind(&new.default_locale)
+        .bind(&new.public_key)
+        .fetch_one(&mut *tx)
+        .await?;
+        let cluster: i64 = sqlx::query_scalar(
+            "INSERT INTO clusters (base_api_url) VALUES ($1) \
+             ON CONFLICT (base_api_url) DO UPDATE SET updated_at = now() RETURNING id",
+        )
+        .bind(new.base_api_url.trim_end_matches('/'))
+        .fetch_one(&mut *tx)
+        .await?;
+        sqlx::query("INSERT INTO realms (tenant_id, cluster_id, name, private_key) VALUES ($1, $2, $3, $4)")
+            .bind(tenant.tenant_id)
+            .bind(cluster)
+            .bind(&new.realm_name)
+            .bind(new.realm_private_key.expose_secret())
+            .execute(&mut *tx)
+            .await?;
+        tx.commit().await?;
+        Ok(tenant)
+    }
+
+    /// Deletes a tenant with everything it owns. Says what it was, or `None` where there was none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn tenant_delete(&self, tenant: TenantId) -> Result<Option<Tenant>, Error> {
+        let mut tx = self.begin().await?;
+        let deleted = sqlx::query_as(
+            "DELETE FROM tenants WHERE tenant_id = $1 \
+             RETURNING tenant_id, name, slug, default_locale, public_key",
+        )
+        .bind(tenant)
+        .fetch_optional(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(deleted)
+    }
+}
