@@ -1,0 +1,58 @@
+//! Developer automation: `cargo xtask dev`, `cargo xtask test`, `cargo xtask postgres`.
+//!
+//! Everything a command makes lives below `target/`, so `cargo clean` forgets it all.
+
+mod debian;
+mod dev;
+mod interrupt;
+mod postgres;
+mod process;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::interrupt::{Interrupt, Interrupted};
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Developer automation of this workspace")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Build and run everything: PostgreSQL, an Astarte with simulated devices, the server
+    Dev(dev::Args),
+    /// Provision what the tests need and run them all
+    Test(test::Args),
+    /// Start this checkout's own PostgreSQL and print its URL
+    Postgres(postgres::Args),
+}
+
+/// Processes are started from this one thread, so that "the parent died" (see [`process`]) means xtask died
+/// and not some worker thread of its own.
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli.command).await {
+        Ok(code) => code,
+        Err(error) if error.is::<Interrupted>() => ExitCode::from(Interrupted::EXIT_CODE),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    let interrupt = Interrupt::install()?;
+    match command {
+        Command::Dev(args) => dev::run(args, &interrupt).await,
+        Command::Test(args) => test::run(args, &interrupt).await,
+        Command::Postgres(args) => postgres::run(args, &interrupt).await,
+    }
+}
