@@ -1,6 +1,6 @@
 //! Packages of Debian, installed when we may.
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use rustix::process::geteuid;
 use tokio::process::Command;
 
@@ -40,8 +40,11 @@ impl Root {
         if process::run(self.apt_install(packages), interrupt).await?.success() {
             return Ok(());
         }
-        process::run_ok(self.apt_get(&["-qq", "update"]), interrupt).await?;
-        process::run_ok(self.apt_install(packages), interrupt).await
+        let retry = async {
+            process::run_ok(self.apt_get(&["-qq", "update"]), interrupt).await?;
+            process::run_ok(self.apt_install(packages), interrupt).await
+        };
+        retry.await.with_context(|| format!("apt-get cannot install {}", packages.join(", ")))
     }
 
     fn apt_install(&self, packages: &[&str]) -> Command {
