@@ -154,6 +154,7 @@ impl From<ErrorResponse> for Error {
                 _ => Self::NotFound(response),
             },
             409 => Self::Conflict(response),
+            422 if response.says_it_exists() => Self::Conflict(response),
             503 if detail == "Cannot push to device" => Self::CannotPush(response),
             429 | 500..=599 => {
                 Self::Unreachable { endpoint: response.endpoint().to_owned(), source: Box::new(response) }
@@ -193,6 +194,13 @@ impl ErrorResponse {
         let detail = errors.as_ref().and_then(|e| e.get("detail")).and_then(Value::as_str).map(str::to_owned);
         let body = String::from_utf8_lossy(&body[..body.len().min(KEPT_BODY)]).into_owned();
         Self(Box::new(Inner { endpoint, status, detail, fields: errors, body, attempt }))
+    }
+
+    /// Pairing tells a conflict, and Astarte 1.2 some more, by the status of validation errors.
+    fn says_it_exists(&self) -> bool {
+        let name = self.fields().and_then(|fields| fields["error_name"][0].as_str());
+        self.detail() == Some("Device already registered")
+            || matches!(name, Some("device_already_registered" | "existing_realm"))
     }
 
     /// Method and path of the request.
@@ -289,6 +297,7 @@ mod tests {
             (400, "Bad request", "rejected"),
             (405, "Cannot write to device owned resource", "rejected"),
             (422, "Unexpected value type", "rejected"),
+            (422, "Device already registered", "conflict"),
             (302, "", "rejected"),
             (503, "Cannot push to device", "push"),
             (503, "Service unavailable", "unreachable"),
@@ -308,6 +317,11 @@ mod tests {
         assert_eq!(response.fields().unwrap()["limit"][0], "must be greater than 0");
         assert_eq!(response.to_string(), r#"GET x answered 422: {"limit":["must be greater than 0"]}"#);
 
+        for name in ["device_already_registered", "existing_realm"] {
+            let body = serde_json::json!({"errors": {"error_name": [name]}}).to_string();
+            let response = ErrorResponse::from_body("POST x".into(), 422, body.as_bytes(), 1);
+            assert!(matches!(Error::from(response), Error::Conflict(_)), "{name}");
+        }
         for body in [&b""[..], b"<html>502</html>", b"[1]", br#"{"errors":"x"}"#, b"\xff\xfe"] {
             let response = ErrorResponse::from_body("GET x".into(), 502, body, 1);
             assert_eq!((response.detail(), response.fields()), (None, None));

@@ -238,3 +238,117 @@ impl Claims {
         self
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use jsonwebtoken::{DecodingKey, Validation};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    /// Keys made for these tests with OpenSSL, and their public halves as OpenSSL writes them.
+    const KEYS: [(&str, &str, Algorithm, &str); 5] = [
+        (
+            "EC P-256, SEC1 after a block of parameters",
+            include_str!("../tests/keys/p256-sec1.pem"),
+            Algorithm::ES256,
+            include_str!("../tests/keys/p256.pub.pem"),
+        ),
+        (
+            "EC P-256, PKCS#8",
+            include_str!("../tests/keys/p256-pkcs8.pem"),
+            Algorithm::ES256,
+            include_str!("../tests/keys/p256.pub.pem"),
+        ),
+        (
+            "EC P-384, SEC1",
+            include_str!("../tests/keys/p384-sec1.pem"),
+            Algorithm::ES384,
+            include_str!("../tests/keys/p384.pub.pem"),
+        ),
+        (
+            "RSA, PKCS#1",
+            include_str!("../tests/keys/rsa-pkcs1.pem"),
+            Algorithm::RS256,
+            include_str!("../tests/keys/rsa.pub.pem"),
+        ),
+        (
+            "RSA, PKCS#8",
+            include_str!("../tests/keys/rsa-pkcs8.pem"),
+            Algorithm::RS256,
+            include_str!("../tests/keys/rsa.pub.pem"),
+        ),
+    ];
+
+    #[test]
+    fn each_kind_of_key_signs_for_its_public_half() {
+        for (kind, pem, algorithm, public_pem) in KEYS {
+            let key = SigningKey::from_pem(pem).unwrap();
+            assert_eq!(key.algorithm(), algorithm, "{kind}");
+            assert_eq!(key.public_key_pem(), public_pem, "{kind}");
+
+            let claims = Claims::valid_for(TimeDelta::seconds(60), Utc::now()).app_engine(["GET::.*"]);
+            let token = key.sign(&claims).unwrap();
+            let public_key = match algorithm {
+                Algorithm::RS256 => DecodingKey::from_rsa_pem(public_pem.as_bytes()),
+                _ => DecodingKey::from_ec_pem(public_pem.as_bytes()),
+            };
+            let validation = Validation::new(algorithm);
+            let decoded =
+                jsonwebtoken::decode::<Value>(token.expose_secret(), &public_key.unwrap(), &validation)
+                    .unwrap();
+            assert_eq!(decoded.claims["a_aea"], json!(["GET::.*"]), "{kind}");
+            assert_eq!(decoded.header.typ.as_deref(), Some("JWT"));
+        }
+    }
+
+    #[test]
+    fn unusable_keys_are_told_apart() {
+        let kind = |pem: &str| match SigningKey::from_pem(pem) {
+            Err(Error::InvalidKey(error)) => error,
+            other => panic!("{other:?}"),
+        };
+        for pem in ["", "no key", include_str!("../tests/keys/p256.pub.pem")] {
+            assert!(matches!(kind(pem), KeyError::NotPem), "{pem}");
+        }
+        let damaged = include_str!("../tests/keys/p256-pkcs8.pem").replacen("MIG", "AAA", 1);
+        for pem in [
+            include_str!("../tests/keys/p521-sec1.pem"),
+            include_str!("../tests/keys/ed25519.pem"),
+            damaged.as_str(),
+        ] {
+            assert!(matches!(kind(pem), KeyError::Unsupported), "{pem}");
+        }
+    }
+
+    #[test]
+    fn claims_hold_what_was_permitted_and_nothing_else() {
+        let now = DateTime::from_timestamp(1_700_000_000, 999_000_000).unwrap();
+        let claims = Claims::valid_for(TimeDelta::seconds(300), now);
+        assert_eq!(
+            serde_json::to_value(&claims).unwrap(),
+            json!({"iat": 1_700_000_000, "exp": 1_700_000_300})
+        );
+        let all = claims
+            .app_engine(["GET::a"])
+            .realm_management(["GET::b"])
+            .pairing(["GET::c"])
+            .housekeeping([Claims::EVERYTHING])
+            .channels(["JOIN::.*", "WATCH::.*"]);
+        assert_eq!(
+            serde_json::to_value(&all).unwrap(),
+            json!({
+                "iat": 1_700_000_000, "exp": 1_700_000_300, "a_aea": ["GET::a"], "a_rma": ["GET::b"],
+                "a_pa": ["GET::c"], "a_ha": [".*::.*"], "a_ch": ["JOIN::.*", "WATCH::.*"]
+            })
+        );
+    }
+
+    #[test]
+    fn a_key_is_not_shown() {
+        for (_, pem, ..) in KEYS {
+            let shown = format!("{:?}", SigningKey::from_pem(&SecretString::from(pem)).unwrap());
+            assert!(shown.starts_with("SigningKey { algorithm: ") && shown.ends_with(", .. }"), "{shown}");
+        }
+    }
+}

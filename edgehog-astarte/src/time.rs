@@ -81,7 +81,9 @@ pub mod lenient_option {
     /// # Errors
     ///
     /// The deserializer's, when the text or number is not a point in time.
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<DateTime<Utc>>, D::Error> {
         let written = Option::<Written>::deserialize(deserializer)?;
         written.map(|w| w.read()).transpose().map_err(serde::de::Error::custom)
     }
@@ -144,8 +146,8 @@ mod tests {
             "",
             "now",
             "2024-05-01",
-            "2024-05-01T10:20:30",     // no offset
-            "2024-13-01T10:20:30Z",    // month 13
+            "2024-05-01T10:20:30",  // no offset
+            "2024-13-01T10:20:30Z", // month 13
             "2024-05-01T10:20:30Z tail",
             "1714558830500",
         ] {

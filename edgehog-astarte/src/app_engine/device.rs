@@ -388,9 +388,10 @@ mod tests {
     /// Members come and go between versions; null, absent and unknown ones do no harm.
     #[test]
     fn status_of_a_fresh_device_and_of_a_full_one() {
-        let fresh: DeviceStatus =
-            serde_json::from_value(json!({"id": "x", "last_seen_ip": null, "last_connection": null, "new": 1}))
-                .unwrap();
+        let fresh: DeviceStatus = serde_json::from_value(
+            json!({"id": "x", "last_seen_ip": null, "last_connection": null, "new": 1}),
+        )
+        .unwrap();
         assert_eq!(fresh, DeviceStatus::new(DeviceId::new("x").unwrap()));
 
         let full: DeviceStatus = serde_json::from_value(json!({

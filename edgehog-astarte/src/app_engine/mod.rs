@@ -1,13 +1,19 @@
+mod client;
 mod device;
+mod ext;
+mod groups;
 mod query;
+mod samples;
 
 use async_trait::async_trait;
 
 pub use self::device::{
-    DeviceEntry, DeviceListQuery, DevicePage, DevicePatch, DeviceStats, DeviceStatus, InterfaceUse, PageToken,
-    PreviousInterface,
+    DeviceEntry, DeviceListQuery, DevicePage, DevicePatch, DeviceStats, DeviceStatus, InterfaceUse,
+    PageToken, PreviousInterface,
 };
+pub use self::ext::AppEngineExt;
 pub use self::query::{DataQuery, Format, Start};
+pub use self::samples::{ObjectSample, Sample};
 use crate::{DeviceId, Error};
 
 /// AppEngine of one realm: devices, what they sent, and what is sent to them.

@@ -15,7 +15,7 @@ use crate::{Error, time};
 /// let from_noon = DataQuery::new().since(noon).limit(1000);
 /// ```
 #[non_exhaustive]
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Default, Debug)]
 pub struct DataQuery {
     /// Where to start.
     pub start: Option<Start>,
@@ -38,7 +38,7 @@ pub struct DataQuery {
 }
 
 /// The oldest sample to read.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Start {
     /// At this time or later (`since`).
     At(DateTime<Utc>),
@@ -47,7 +47,7 @@ pub enum Start {
 }
 
 /// The shape of an answer.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub enum Format {
     /// Nested objects and arrays of samples: what the typed readers of this crate expect.
     #[default]

@@ -1,5 +1,8 @@
-use async_trait::async_trait;
+mod client;
+mod config;
+
 use astarte_interfaces::Interface;
+use async_trait::async_trait;
 
 use crate::{Error, Policy, Trigger};
 

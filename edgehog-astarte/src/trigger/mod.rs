@@ -131,8 +131,11 @@ mod tests {
             HttpAction::post("https://x/t"),
             DeviceTrigger::new(DeviceEvent::InterfaceAdded).interface(filter.clone()),
         );
-        let installed =
-            Trigger::new("t", HttpAction::post("https://x/t"), DeviceTrigger::new(DeviceEvent::InterfaceAdded));
+        let installed = Trigger::new(
+            "t",
+            HttpAction::post("https://x/t"),
+            DeviceTrigger::new(DeviceEvent::InterfaceAdded),
+        );
         assert!(template.is_equivalent(&installed));
         assert!(installed.is_equivalent(&template));
         assert_ne!(template, installed);

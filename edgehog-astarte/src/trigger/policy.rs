@@ -126,11 +126,13 @@ pub enum HandledErrors {
 }
 
 #[derive(Clone, Copy, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
 enum Keyword {
-    AnyError,
-    ClientError,
-    ServerError,
+    #[serde(rename = "any_error")]
+    Any,
+    #[serde(rename = "client_error")]
+    Client,
+    #[serde(rename = "server_error")]
+    Server,
 }
 
 /// The input form, and the objects in which the answer to an installation prints the same.
@@ -146,11 +148,13 @@ enum HandledErrorsForm {
 impl From<HandledErrorsForm> for HandledErrors {
     fn from(form: HandledErrorsForm) -> Self {
         match form {
-            HandledErrorsForm::Keyword(keyword) | HandledErrorsForm::KeywordObject { keyword } => match keyword {
-                Keyword::AnyError => Self::Any,
-                Keyword::ClientError => Self::ClientError,
-                Keyword::ServerError => Self::ServerError,
-            },
+            HandledErrorsForm::Keyword(keyword) | HandledErrorsForm::KeywordObject { keyword } => {
+                match keyword {
+                    Keyword::Any => Self::Any,
+                    Keyword::Client => Self::ClientError,
+                    Keyword::Server => Self::ServerError,
+                }
+            }
             HandledErrorsForm::Codes(codes) | HandledErrorsForm::CodesObject { error_codes: codes } => {
                 Self::Codes(codes)
             }
@@ -161,9 +165,9 @@ impl From<HandledErrorsForm> for HandledErrors {
 impl From<HandledErrors> for HandledErrorsForm {
     fn from(errors: HandledErrors) -> Self {
         match errors {
-            HandledErrors::Any => Self::Keyword(Keyword::AnyError),
-            HandledErrors::ClientError => Self::Keyword(Keyword::ClientError),
-            HandledErrors::ServerError => Self::Keyword(Keyword::ServerError),
+            HandledErrors::Any => Self::Keyword(Keyword::Any),
+            HandledErrors::ClientError => Self::Keyword(Keyword::Client),
+            HandledErrors::ServerError => Self::Keyword(Keyword::Server),
             HandledErrors::Codes(codes) => Self::Codes(codes),
         }
     }

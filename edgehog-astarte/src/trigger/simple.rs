@@ -344,7 +344,9 @@ impl<On> Form<On> {
         match (self.device_id.take(), self.group_name.take()) {
             (None, None) => Ok(Target::AllDevices),
             (Some(device), None) if device == "*" => Ok(Target::AllDevices),
-            (Some(device), None) => DeviceId::new(device).map(Target::Device).map_err(|_| "unusable device_id"),
+            (Some(device), None) => {
+                DeviceId::new(device).map(Target::Device).map_err(|_| "unusable device_id")
+            }
             (None, Some(group)) => Ok(Target::Group(group)),
             (Some(_), Some(_)) => Err("device_id and group_name exclude each other"),
         }
@@ -364,7 +366,9 @@ impl From<DataTrigger> for Form<DataEvent> {
     fn from(trigger: DataTrigger) -> Self {
         let (operator, known_value) = match trigger.condition {
             DataCondition::Any => (Operator::Any, None),
-            DataCondition::Compare { operator, known_value } => (Operator::Compare(operator), Some(known_value)),
+            DataCondition::Compare { operator, known_value } => {
+                (Operator::Compare(operator), Some(known_value))
+            }
         };
         Self {
             match_path: Some(trigger.match_path),
@@ -447,7 +451,8 @@ mod tests {
             }),
         );
         round_trip(
-            DataTrigger::new(DataEvent::IncomingData, InterfaceFilter::Any).device(DeviceId::new("x").unwrap()),
+            DataTrigger::new(DataEvent::IncomingData, InterfaceFilter::Any)
+                .device(DeviceId::new("x").unwrap()),
             &json!({
                 "type": "data_trigger", "on": "incoming_data", "interface_name": "*", "match_path": "/*",
                 "value_match_operator": "*", "device_id": "x"

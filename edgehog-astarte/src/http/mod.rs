@@ -1,0 +1,11 @@
+//! How requests are made: the same for all services.
+
+mod api;
+mod config;
+mod request;
+mod token;
+
+pub(crate) use self::api::{Api, Http, malformed};
+pub use self::config::HttpConfig;
+pub(crate) use self::request::Request;
+pub(crate) use self::token::TokenSource;
