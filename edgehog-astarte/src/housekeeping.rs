@@ -108,7 +108,7 @@ impl Housekeeping {
     /// [`Error::Rejected`] when it is forbidden or the realm has connected devices, [`Error::NotFound`], and what any
     /// request may end with.
     pub async fn delete_realm(&self, name: &RealmName) -> Result<(), Error> {
-        self.api.delete(["realms", name.as_str()]).await
+        self.api.delete(Request::delete(["realms", name.as_str()])?.synchronous().install()).await
     }
 }
 

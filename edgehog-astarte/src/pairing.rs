@@ -62,6 +62,6 @@ impl PairingAgent for Client {
     }
 
     async fn unregister(&self, device: &DeviceId) -> Result<(), Error> {
-        self.pairing().delete(["agent", "devices", device.as_str()]).await
+        self.pairing().delete(Request::delete(["agent", "devices", device.as_str()])?).await
     }
 }

@@ -85,6 +85,6 @@ impl Client {
     ///
     /// [`Error::NotFound`] when it is no member, and what any request may end with.
     pub async fn remove_from_group(&self, name: &str, device: &DeviceId) -> Result<(), Error> {
-        self.app_engine().delete(["groups", name, "devices", device.as_str()]).await
+        self.app_engine().delete(Request::delete(["groups", name, "devices", device.as_str()])?).await
     }
 }

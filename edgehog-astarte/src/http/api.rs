@@ -77,9 +77,9 @@ impl Api {
         }
     }
 
-    /// Deletes what must exist.
-    pub(crate) async fn delete<'a>(&self, segments: impl IntoIterator<Item = &'a str>) -> Result<(), Error> {
-        match self.send(Request::delete(segments)?).await {
+    /// Sends the deletion of something that must exist.
+    pub(crate) async fn delete(&self, request: Request) -> Result<(), Error> {
+        match self.send(request).await {
             // An earlier attempt did it, and its answer was lost.
             Err(error) if error.is_absent() && error.response().is_some_and(|r| r.attempt() > 1) => Ok(()),
             result => result.map(drop),

@@ -35,7 +35,9 @@ impl RealmManagement for Client {
     }
 
     async fn delete_interface(&self, name: &str, major: u32) -> Result<(), Error> {
-        self.realm_management().delete(["interfaces", name, &major.to_string()]).await
+        self.realm_management()
+            .delete(Request::delete(["interfaces", name, &major.to_string()])?.synchronous())
+            .await
     }
 
     async fn triggers(&self) -> Result<Vec<String>, Error> {
@@ -56,7 +58,7 @@ impl RealmManagement for Client {
     }
 
     async fn delete_trigger(&self, name: &str) -> Result<(), Error> {
-        self.realm_management().delete(["triggers", name]).await
+        self.realm_management().delete(Request::delete(["triggers", name])?).await
     }
 
     async fn policies(&self) -> Result<Vec<String>, Error> {
@@ -77,7 +79,7 @@ impl RealmManagement for Client {
     }
 
     async fn delete_policy(&self, name: &str) -> Result<(), Error> {
-        self.realm_management().delete(["policies", name]).await
+        self.realm_management().delete(Request::delete(["policies", name])?.synchronous()).await
     }
 }
 

@@ -60,6 +60,6 @@ impl Client {
     ///
     /// [`Error::DeviceNotFound`], and what any request may end with.
     pub async fn delete_device(&self, device: &DeviceId) -> Result<(), Error> {
-        self.realm_management().delete(["devices", device.as_str()]).await
+        self.realm_management().delete(Request::delete(["devices", device.as_str()])?).await
     }
 }

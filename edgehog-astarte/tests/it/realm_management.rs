@@ -66,7 +66,7 @@ async fn interfaces_are_read() {
     assert!(client.interface_majors("org.example.Other").await.unwrap().is_empty());
 }
 
-/// Both calls wait until the work is done, and the answers have no body.
+/// All three wait until the work is done, and the answers have no body.
 #[tokio::test]
 async fn interfaces_are_installed_updated_and_deleted() {
     let (server, client) = server().await;
@@ -85,7 +85,12 @@ async fn interfaces_are_installed_updated_and_deleted() {
         .expect(1)
         .mount(&server)
         .await;
-    answer(&server, "DELETE", "interfaces/org.example.Sensors/0", ResponseTemplate::new(204)).await;
+    request("DELETE", &format!("{ROOT}/interfaces/org.example.Sensors/0"), "a_rma")
+        .and(query_param("async_operation", "false"))
+        .respond_with(ResponseTemplate::new(204))
+        .expect(1)
+        .mount(&server)
+        .await;
     client.install_interface(&interface(1)).await.unwrap();
     client.update_interface(&interface(2)).await.unwrap();
     client.delete_interface("org.example.Sensors", 0).await.unwrap();
