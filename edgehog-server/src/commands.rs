@@ -1,0 +1,192 @@
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::{Parser, Subcommand, ValueEnum};
+use edgehog_engine::{Engine, NewTenant, SigningKey, Store, mint_admin_token, mint_tenant_token};
+use poem::Server;
+use poem::listener::TcpListener;
+use secrecy::{ExposeSecret, SecretString};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Database, Http};
+
+/// How long requests may go on after the server was told to stop.
+const GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+
+/// Manages fleets of IoT devices that talk to an Astarte instance.
+#[derive(Debug, Parser)]
+#[command(version)]
+pub(crate) struct Command {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Bring the database schema up to date, then serve.
+    #[command(alias = "server")]
+    Serve {
+        #[command(flatten)]
+        database: Database,
+        #[command(flatten)]
+        http: Http,
+    },
+    /// Bring the database schema up to date.
+    Migrate {
+        #[command(flatten)]
+        database: Database,
+    },
+    /// Print the GraphQL schema.
+    Schema,
+    /// Make a token and print it.
+    Token {
+        /// What the token is for.
+        #[arg(long, value_enum)]
+        kind: TokenKind,
+        /// The private key to sign it with: a PEM file.
+        #[arg(long)]
+        key: PathBuf,
+        /// How many seconds it is good for; for ever where not given.
+        #[arg(long)]
+        seconds: Option<u32>,
+    },
+    /// Make a tenant, unless one of that slug exists.
+    Provision {
+        #[command(flatten)]
+        database: Database,
+        /// The tenant's name for people.
+        #[arg(long)]
+        name: String,
+        /// The tenant's name in URLs.
+        #[arg(long)]
+        slug: String,
+        /// The key that verifies tokens of the tenant's users: a PEM file.
+        #[arg(long)]
+        public_key: PathBuf,
+        /// Where Astarte answers, such as https://api.astarte.example.
+        #[arg(long)]
+        astarte_url: String,
+        /// The tenant's realm in Astarte.
+        #[arg(long)]
+        realm: String,
+        /// The realm's private key: a PEM file.
+        #[arg(long)]
+        realm_key: PathBuf,
+    },
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum TokenKind {
+    /// A tenant's GraphQL API; sign it with the tenant's key.
+    Tenant,
+    /// The admin API; sign it with the administrators' key.
+    Admin,
+}
+
+impl Command {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
+        match self.action {
+            Action::Serve { database, http } => {
+                log_to_stdout();
+                serve(&database, &http).await
+            }
+            Action::Migrate { database } => {
+                log_to_stdout();
+                Ok(Store::migrate(&database.options()?).await?)
+            }
+            Action::Schema => {
+                println!("{}", edgehog_server::schema().sdl());
+                Ok(())
+            }
+            Action::Token { kind, key, seconds } => {
+                let key = SigningKey::from_pem(read_secret(&key)?.expose_secret())
+                    .with_context(|| format!("{} is no private key", key.display()))?;
+                let token = match kind {
+                    TokenKind::Tenant => mint_tenant_token(&key, seconds)?,
+                    TokenKind::Admin => mint_admin_token(&key, seconds)?,
+                };
+                println!("{}", token.expose_secret());
+                Ok(())
+            }
+            Action::Provision { database, name, slug, public_key, astarte_url, realm, realm_key } => {
+                let public_key = read(&public_key)?;
+                let new =
+                    NewTenant::new(name, slug, public_key, astarte_url, realm, read_secret(&realm_key)?);
+                provision(&database, &new).await
+            }
+        }
+    }
+}
+
+async fn serve(database: &Database, http: &Http) -> anyhow::Result<()> {
+    tracing::info!(version = env!("CARGO_PKG_VERSION"), tag = "edgehog_start", "starting");
+    // Nothing needs the key yet, but a wrong one is better found now than when it does.
+    http.check_admin_key()?;
+    let public_url = http.public_url()?;
+    Store::migrate(&database.options()?)
+        .await
+        .context("the database schema could not be brought up to date")?;
+    let store = Store::connect(database.store()?).await.context("the database cannot be used")?;
+    let engine = Engine::builder(store.clone(), public_url).build()?;
+
+    let stop = CancellationToken::new();
+    let background = tokio::spawn(engine.clone().run(stop.clone()));
+    let listener = TcpListener::bind(("::", http.port));
+    tracing::info!(port = http.port, "serving");
+    Server::new(listener)
+        .idle_timeout(std::time::Duration::from_secs(300))
+        .run_with_graceful_shutdown(edgehog_server::endpoint(engine), stopped(stop.clone()), Some(GRACE))
+        .await
+        .with_context(|| format!("port {} cannot be served", http.port))?;
+    stop.cancel();
+    background.await?;
+    store.close().await;
+    Ok(())
+}
+
+/// Returns when the process is told to end, and tells the background work.
+async fn stopped(stop: CancellationToken) {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+    tracing::info!("stopping");
+    stop.cancel();
+}
+
+async fn provision(database: &Database, new: &NewTenant) -> anyhow::Result<()> {
+    Store::migrate(&database.options()?).await?;
+    let store = Store::connect(database.store()?).await?;
+    // What the engine would tell Astarte is told by the server, which reconciles all tenants.
+    let engine = Engine::builder(store, "http://localhost".parse()?).build()?;
+    if engine.tenant(&new.slug).await?.is_some() {
+        println!("{} exists already", new.slug);
+        return Ok(());
+    }
+    match engine.provision_tenant(new).await {
+        Ok(tenant) => {
+            println!("{} is made", tenant.slug);
+            Ok(())
+        }
+        Err(problems) => {
+            let problems: Vec<_> = problems.iter().map(ToString::to_string).collect();
+            bail!("{}", problems.join("; "))
+        }
+    }
+}
+
+fn read(file: &Path) -> anyhow::Result<String> {
+    std::fs::read_to_string(file).with_context(|| format!("{} cannot be read", file.display()))
+}
+
+fn read_secret(file: &Path) -> anyhow::Result<SecretString> {
+    read(file).map(SecretString::from)
+}
+
+fn log_to_stdout() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).init();
+}

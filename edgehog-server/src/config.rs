@@ -1,0 +1,137 @@
+//! Settings, by the environment names that Edgehog has always had.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, bail, ensure};
+use clap::{ArgAction, Args};
+use edgehog_engine::{PgConnectOptions, PgSslMode, StoreConfig, VerifyingKey};
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// Where the system keeps the authorities it trusts, by the names that distributions give to that file.
+const SYSTEM_AUTHORITIES: [&str; 3] =
+    ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
+
+/// The database: one URL, or its parts.
+#[derive(Args, Debug)]
+pub(crate) struct Database {
+    /// The whole address, as postgres://user:password@host:port/database; wins over the parts below.
+    #[arg(long, env = "DATABASE_URL", hide_env_values = true)]
+    database_url: Option<SecretString>,
+    /// Database user.
+    #[arg(long, env = "DATABASE_USERNAME")]
+    database_username: Option<String>,
+    /// Database password.
+    #[arg(long, env = "DATABASE_PASSWORD", hide_env_values = true)]
+    database_password: Option<SecretString>,
+    /// Database host.
+    #[arg(long, env = "DATABASE_HOSTNAME")]
+    database_hostname: Option<String>,
+    /// Database name.
+    #[arg(long, env = "DATABASE_NAME")]
+    database_name: Option<String>,
+    /// Use TLS to the database.
+    #[arg(long, env = "DATABASE_ENABLE_SSL", default_value_t = false, action = ArgAction::Set)]
+    database_enable_ssl: bool,
+    /// With TLS, verify the database's certificate.
+    #[arg(long, env = "DATABASE_SSL_VERIFY", default_value_t = false, action = ArgAction::Set)]
+    database_ssl_verify: bool,
+    /// Authorities to verify it with.
+    #[arg(long, env = "DATABASE_SSL_CACERTFILE")]
+    database_ssl_cacertfile: Option<PathBuf>,
+    /// Verify it with the authorities that this system trusts.
+    #[arg(long, env = "DATABASE_USE_OS_CERTS", default_value_t = false, action = ArgAction::Set)]
+    database_use_os_certs: bool,
+    /// Connections to keep at most.
+    #[arg(long, env = "POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    pool_size: u32,
+}
+
+impl Database {
+    pub(crate) fn store(&self) -> anyhow::Result<StoreConfig> {
+        Ok(StoreConfig::new(self.options()?).pool_size(self.pool_size))
+    }
+
+    pub(crate) fn options(&self) -> anyhow::Result<PgConnectOptions> {
+        if let Some(url) = &self.database_url {
+            // The message of a URL that cannot be read may hold the password.
+            let Ok(options) = url.expose_secret().parse() else {
+                bail!("DATABASE_URL is not a PostgreSQL URL")
+            };
+            return Ok(options);
+        }
+        let part = |value: &Option<String>, name| value.clone().with_context(|| format!("{name} is not set"));
+        let password = self.database_password.as_ref().context("DATABASE_PASSWORD is not set")?;
+        let options = PgConnectOptions::new()
+            .host(&part(&self.database_hostname, "DATABASE_HOSTNAME")?)
+            .username(&part(&self.database_username, "DATABASE_USERNAME")?)
+            .password(password.expose_secret())
+            .database(&part(&self.database_name, "DATABASE_NAME")?);
+        self.with_tls(options)
+    }
+
+    fn with_tls(&self, options: PgConnectOptions) -> anyhow::Result<PgConnectOptions> {
+        if !self.database_enable_ssl {
+            return Ok(options.ssl_mode(PgSslMode::Disable));
+        }
+        if !self.database_ssl_verify {
+            return Ok(options.ssl_mode(PgSslMode::Require));
+        }
+        let authorities = match &self.database_ssl_cacertfile {
+            Some(file) if !file.as_os_str().is_empty() => file.clone(),
+            _ if self.database_use_os_certs => {
+                (SYSTEM_AUTHORITIES.iter().map(PathBuf::from)).find(|file| file.exists()).context(
+                    "DATABASE_USE_OS_CERTS is true, but this system has no file of trusted authorities",
+                )?
+            }
+            _ => bail!(
+                "DATABASE_SSL_VERIFY is true: set DATABASE_SSL_CACERTFILE, or DATABASE_USE_OS_CERTS to true"
+            ),
+        };
+        Ok(options.ssl_mode(PgSslMode::VerifyFull).ssl_root_cert(authorities))
+    }
+}
+
+/// Where the server is found.
+#[derive(Args, Debug)]
+pub(crate) struct Http {
+    /// The host name under which clients and Astarte reach this server, without scheme.
+    #[arg(long, env = "URL_HOST")]
+    url_host: String,
+    /// The port under which they do.
+    #[arg(long, env = "URL_PORT", default_value_t = 443)]
+    url_port: u16,
+    /// The scheme with which they do.
+    #[arg(long, env = "URL_SCHEME", default_value = "https", value_parser = ["http", "https"])]
+    url_scheme: String,
+    /// The port to listen on, on all addresses.
+    #[arg(long, env = "PORT", default_value_t = 4000)]
+    pub(crate) port: u16,
+    /// The administrators' public key: a file, or the PEM itself. Without it nobody is an administrator.
+    #[arg(long, env = "ADMIN_JWT_PUBLIC_KEY_PATH")]
+    admin_jwt_public_key_path: Option<String>,
+    /// Accepted, as other Edgehog servers need it; this one keeps no sessions and signs nothing with it.
+    #[arg(long, env = "SECRET_KEY_BASE", hide_env_values = true)]
+    secret_key_base: Option<SecretString>,
+}
+
+impl Http {
+    pub(crate) fn public_url(&self) -> anyhow::Result<Url> {
+        let Self { url_scheme, url_host, url_port, .. } = self;
+        ensure!(!url_host.contains("://"), "URL_HOST is a host name; the scheme belongs into URL_SCHEME");
+        Url::parse(&format!("{url_scheme}://{url_host}:{url_port}"))
+            .with_context(|| format!("URL_HOST is not a host name: {url_host}"))
+    }
+
+    pub(crate) fn check_admin_key(&self) -> anyhow::Result<()> {
+        const NAME: &str = "ADMIN_JWT_PUBLIC_KEY_PATH";
+        let Some(value) = &self.admin_jwt_public_key_path else { return Ok(()) };
+        let pem = if value.starts_with("-----BEGIN PUBLIC KEY-----") {
+            value.clone()
+        } else {
+            std::fs::read_to_string(value)
+                .with_context(|| format!("{NAME} names a file that cannot be read"))?
+        };
+        VerifyingKey::from_pem(&pem).map(drop).with_context(|| format!("{NAME} is no public key"))
+    }
+}

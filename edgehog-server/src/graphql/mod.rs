@@ -1,0 +1,73 @@
+//! The GraphQL schema: the engine's words in the contract's types, one module for each noun.
+
+mod connection;
+mod devices;
+mod error;
+mod ids;
+mod scalars;
+mod telemetry;
+mod tenants;
+
+use async_graphql::{Context, EmptyMutation, EmptySubscription, ID, Interface, MergedObject, Object, Result};
+use edgehog_engine::{DeviceReads, Tenant};
+
+pub(crate) use self::error::to_json;
+
+/// The schema of `/tenants/{slug}/api`. It needs a tenant, which `edgehog_server::endpoint` gives to each request.
+pub type Schema = async_graphql::Schema<RootQueryType, EmptyMutation, EmptySubscription>;
+
+/// How deep selections may be nested. The console's deepest page needs about half of it.
+const MAX_DEPTH: usize = 32;
+
+/// How many fields a document may ask for, fragments written out.
+const MAX_FIELDS: usize = 5000;
+
+/// Makes the schema; `Schema::sdl` prints it.
+#[must_use]
+pub fn schema() -> Schema {
+    Schema::build(RootQueryType::default(), EmptyMutation, EmptySubscription)
+        .limit_depth(MAX_DEPTH)
+        .limit_complexity(MAX_FIELDS)
+        .finish()
+}
+
+/// Where every query begins.
+#[derive(Default, MergedObject)]
+#[graphql(name = "RootQueryType")]
+pub struct RootQueryType(NodeQuery, devices::DeviceQuery, tenants::TenantQuery);
+
+/// What belongs to one request: the tenant, and what was read of its devices so far.
+pub(crate) struct TenantContext {
+    tenant: Tenant,
+    reads: DeviceReads,
+}
+
+impl TenantContext {
+    pub(crate) fn new(tenant: Tenant) -> Self {
+        Self { reads: tenant.device_reads(), tenant }
+    }
+
+    fn of<'a>(context: &Context<'a>) -> Result<&'a Self> {
+        context.data()
+    }
+}
+
+/// Anything that has a global id and can be fetched by it.
+#[derive(Interface)]
+#[graphql(field(name = "id", ty = "&ID", desc = "The global id."))]
+enum Node {
+    Device(Box<devices::Device>),
+}
+
+#[derive(Default)]
+struct NodeQuery;
+
+#[Object]
+impl NodeQuery {
+    /// Anything by its global id.
+    async fn node(&self, context: &Context<'_>, #[graphql(desc = "A global id.")] id: ID) -> Result<Node> {
+        let key = ids::key::<devices::Device>(&id)?;
+        let device = devices::find(TenantContext::of(context)?, key).await?;
+        Ok(Node::Device(Box::new(device.ok_or_else(error::not_found)?)))
+    }
+}

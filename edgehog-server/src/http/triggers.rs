@@ -1,0 +1,56 @@
+//! Where Astarte posts its events.
+
+use std::sync::Arc;
+
+use edgehog_engine::{EventError, TriggerEvent};
+use poem::http::StatusCode;
+use poem::web::{Data, Path};
+use poem::{Body, Request, Response, handler};
+
+use super::error::Refusal;
+use super::{State, auth, graphql};
+
+const REALM: &str = "astarte-realm";
+
+/// Answers 200 once the event is committed. Astarte sends an event again after a 5xx and drops it after a 4xx.
+#[handler]
+pub(crate) async fn receive(
+    request: &Request,
+    body: Body,
+    Data(state): Data<&Arc<State>>,
+    Path(slug): Path<String>,
+) -> Result<Response, Refusal> {
+    let tenant = auth::tenant(&state.engine, &slug).await?;
+    auth::accepts_json(request.headers())?;
+    let mut realms = request.headers().get_all(REALM).iter();
+    let (Some(Ok(realm)), None) = (realms.next().map(|realm| realm.to_str()), realms.next()) else {
+        tracing::warn!(tenant = slug, "an event without exactly one Astarte-Realm header was dropped");
+        return Err(Refusal::BAD_REQUEST);
+    };
+    let body = graphql::read(body).await?;
+    let event = TriggerEvent::parse_lenient(&body).map_err(|error| {
+        let error = &error as &dyn std::error::Error;
+        tracing::warn!(tenant = slug, realm, error, "an event of unknown form was dropped");
+        Refusal::BAD_REQUEST
+    })?;
+    state.engine.ingest(&tenant, realm, &event).await.map_err(|failure| {
+        let error = &failure as &dyn std::error::Error;
+        let device = event.device_id.as_str();
+        tracing::error!(
+            tenant = slug,
+            realm,
+            device,
+            trigger = event.trigger_name,
+            error,
+            "an event was not taken in"
+        );
+        match failure {
+            EventError::UnknownRealm => Refusal::NOT_FOUND,
+            EventError::UnknownDevice | EventError::InvalidValue { .. } | EventError::Unacceptable(_) => {
+                Refusal::UNPROCESSABLE
+            }
+            _ => Refusal::INTERNAL,
+        }
+    })?;
+    Ok(Response::builder().status(StatusCode::OK).finish())
+}
