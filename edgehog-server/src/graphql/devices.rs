@@ -1,9 +1,9 @@
 use async_graphql::{ComplexObject, Context, ID, Object, Result, SimpleObject};
-use edgehog_engine::{Device as Row, DeviceKey};
+use edgehog_engine::{Device as Row, DeviceKey, PageRequest};
 
 use super::TenantContext;
 use super::connection::{connection, page_request};
-use super::error::unexpected;
+use super::error::{Nullable, unexpected};
 use super::ids::{Identified, global_id, key};
 use super::scalars::DateTime;
 use super::telemetry::{
@@ -148,8 +148,9 @@ impl DeviceQuery {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The global id of a device.")] id: ID,
-    ) -> Result<Option<Device>> {
-        find(TenantContext::of(context)?, key::<Device>(&id)?).await
+    ) -> Nullable<Device> {
+        let find = async || find(TenantContext::of(context)?, key::<Device>(&id)?).await;
+        find().await.transpose()
     }
 
     /// The devices of the tenant, in the order in which they were first seen.
@@ -161,17 +162,24 @@ impl DeviceQuery {
         #[graphql(desc = "The cursor right before which to end.")] before: Option<String>,
         #[graphql(desc = "The cursor after which to begin.")] after: Option<String>,
         #[graphql(desc = "How many devices to give right before `before`. At most 250.")] last: Option<i64>,
-    ) -> Result<Option<DeviceConnection>> {
-        let tenant = &TenantContext::of(context)?.tenant;
-        let request = page_request(first, before.as_deref(), after.as_deref(), last)?;
-        let page = tenant.devices(request).await.map_err(unexpected)?;
-        let count = if context.look_ahead().field("count").exists() {
-            Some(tenant.device_count().await.map_err(unexpected)?)
-        } else {
-            None
-        };
-        Ok(Some(DeviceConnection::new(page, count)))
+    ) -> Nullable<DeviceConnection> {
+        let request = page_request(first, before.as_deref(), after.as_deref(), last);
+        Some(match request {
+            Ok(request) => page(context, request).await,
+            Err(refused) => Err(refused),
+        })
     }
+}
+
+async fn page(context: &Context<'_>, request: PageRequest) -> Result<DeviceConnection> {
+    let tenant = &TenantContext::of(context)?.tenant;
+    let page = tenant.devices(request).await.map_err(unexpected)?;
+    let count = if context.look_ahead().field("count").exists() {
+        Some(tenant.device_count().await.map_err(unexpected)?)
+    } else {
+        None
+    };
+    Ok(DeviceConnection::new(page, count))
 }
 
 /// The device with this number.

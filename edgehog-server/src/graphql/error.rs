@@ -26,6 +26,9 @@ impl Code {
     }
 }
 
+/// What a field gives that is null when it fails. A plain `Result` would make its parent null as well.
+pub(super) type Nullable<T> = Option<Result<T, Error>>;
+
 /// An error about `fields`, named in snake_case.
 pub(super) fn error(code: Code, fields: &[&str], message: &str) -> Error {
     with_short_message(code, fields, message, message)
