@@ -191,10 +191,10 @@ impl Worker {
                 }
             };
             let Some(delivery) = next else { break };
+            // A change from here on is to release what is held back now.
+            switches.mark_unchanged();
             match self.deliverer.faults.take_for_delivery() {
                 Some(DeliveryFault::Reorder) if held.is_none() => {
-                    // Only a change from now on is to release it.
-                    switches.mark_unchanged();
                     held = Some(delivery);
                     continue;
                 }

@@ -22,7 +22,7 @@ use reqwest::StatusCode;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value as Json, json};
 
-use crate::world::{REALM, World, interfaces, within};
+use crate::world::{REALM, World, eventually, interfaces, within};
 
 const CA_DIR: &str = "ASTARTE_EMULATOR_TEST_CA_DIR";
 
@@ -139,15 +139,10 @@ fn pairs_with_a_token() {
             .await
             .unwrap();
         tokio::spawn(async move { connection.handle_events().await.unwrap() });
-        let status = within("registration", async {
-            loop {
-                let path = format!("appengine/v1/{REALM}/devices/{id}");
-                let (code, body) = world.get(&path).await;
-                if code == StatusCode::OK && body["data"]["connected"] == true {
-                    return body["data"].clone();
-                }
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
+        let path = format!("appengine/v1/{REALM}/devices/{id}");
+        let status = eventually("registration", async || {
+            let (_, body) = world.get(&path).await;
+            (body["data"]["connected"] == true).then(|| body["data"].clone())
         })
         .await;
         assert!(status["first_credentials_request"].is_string());
@@ -428,10 +423,8 @@ fn messages_wait_in_the_session() {
         world.realm.disconnect_device(&id).unwrap();
         introduced(&world, &id, &["org.example.ServerStream"]).await;
         let url = values_url(&id, "org.example.ServerStream/guaranteed");
-        within("the subscription", async {
-            while world.post(&url, json!(0)).await.0 != StatusCode::OK {
-                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-            }
+        eventually("the subscription", async || {
+            (world.post(&url, json!(0)).await.0 == StatusCode::OK).then_some(())
         })
         .await;
         world.realm.disconnect_device(&id).unwrap();

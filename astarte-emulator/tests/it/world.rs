@@ -134,7 +134,7 @@ pub(crate) async fn within<T>(what: &str, future: impl Future<Output = T>) -> T 
 }
 
 /// Asks again until there is an answer, with a bound.
-async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+pub(crate) async fn eventually<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     within(what, async {
         let mut interval = tokio::time::interval(Duration::from_millis(20));
         loop {

@@ -126,11 +126,10 @@ fn check_aliases(realm: &RealmState, id: DeviceId, changes: &Changes) -> Result<
             None if !device.aliases.contains_key(tag) => return bad("Alias tag not found"),
             None => {}
             Some(alias) if alias.is_empty() => return bad("Invalid alias"),
-            Some(alias) => {
-                if realm.device_by_alias(alias).is_some_and(|other| other != id) {
-                    return Err(ApiError::detail(StatusCode::CONFLICT, "Alias already in use"));
-                }
+            Some(alias) if realm.device_by_alias(alias).is_some_and(|other| other != id) => {
+                return Err(ApiError::detail(StatusCode::CONFLICT, "Alias already in use"));
             }
+            Some(_) => {}
         }
     }
     Ok(())
