@@ -133,6 +133,16 @@ impl Engine {
         Ok(tenant)
     }
 
+    /// Gives an existing tenant all of these values; its devices stay. `None` where there is no tenant of this slug.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::provision_tenant`]. Nothing is changed then.
+    pub async fn update_tenant(&self, new: &NewTenant) -> Result<Option<edgehog_store::Tenant>, Vec<Error>> {
+        provisioning::validate(new)?;
+        self.0.store.registry().tenant_update(new).await.map_err(|error| vec![error.into()])
+    }
+
     /// Takes in an event that Astarte posted for a tenant. It is committed when this returns.
     ///
     /// # Errors

@@ -134,7 +134,7 @@ capabilities! {
     SoftwareUpdates = "SOFTWARE_UPDATES" if
         [has::<OtaRequest>(), has::<OtaEvent>()] or [OLD_OTA_REQUEST, OLD_OTA_RESPONSE],
     /// Tells how full its storage is.
-    Storage = "STORAGE" if [has::<StorageUsage>()],
+    Storage = "STORAGE" if [has::<StorageUsage>()] or [has::<StorageUsageV1>()],
     /// Tells its serial number and part number.
     SystemInfo = "SYSTEM_INFO" if [has::<SystemInfo>()],
     /// Tells its load.
@@ -220,6 +220,7 @@ mod tests {
             ("SOFTWARE_UPDATES", vec![("OTARequest", 1, 0), ("OTAEvent", 0, 1)]),
             ("SOFTWARE_UPDATES", v01(&["OTARequest", "OTAResponse"])),
             ("STORAGE", v01(&["StorageUsage"])),
+            ("STORAGE", vec![("StorageUsage", 1, 0)]),
             ("SYSTEM_INFO", v01(&["SystemInfo"])),
             ("SYSTEM_STATUS", v01(&["SystemStatus"])),
             ("TELEMETRY_CONFIG", v01(&["config.Telemetry"])),

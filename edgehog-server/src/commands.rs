@@ -52,7 +52,7 @@ enum Action {
         #[arg(long)]
         seconds: Option<u32>,
     },
-    /// Make a tenant, unless one of that slug exists.
+    /// Make a tenant, or change the one that has this slug. A running server notices within ten minutes.
     Provision {
         #[command(flatten)]
         database: Database,
@@ -162,13 +162,14 @@ async fn provision(database: &Database, new: &NewTenant) -> anyhow::Result<()> {
     let store = Store::connect(database.store()?).await?;
     // What the engine would tell Astarte is told by the server, which reconciles all tenants.
     let engine = Engine::builder(store, "http://localhost".parse()?).build()?;
-    if engine.tenant(&new.slug).await?.is_some() {
-        println!("{} exists already", new.slug);
-        return Ok(());
-    }
-    match engine.provision_tenant(new).await {
-        Ok(tenant) => {
-            println!("{} is made", tenant.slug);
+    let done = match engine.update_tenant(new).await {
+        Ok(None) => engine.provision_tenant(new).await.map(|tenant| (tenant, "made")),
+        Ok(Some(tenant)) => Ok((tenant, "changed")),
+        Err(problems) => Err(problems),
+    };
+    match done {
+        Ok((tenant, done)) => {
+            println!("{} is {done}", tenant.slug);
             Ok(())
         }
         Err(problems) => {

@@ -3,7 +3,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
-use sqlx::{FromRow, PgPool, Postgres, Row, Transaction};
+use sqlx::{FromRow, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use crate::Error;
 use crate::scope::begin_with;
@@ -73,7 +73,7 @@ pub struct Realm {
     pub base_api_url: String,
     /// PEM of the key that signs this server's tokens for the realm.
     pub private_key: SecretString,
-    /// When any of this last changed.
+    /// When the realm last changed.
     pub updated_at: DateTime<Utc>,
 }
 
@@ -168,7 +168,7 @@ impl Registry {
         let row = sqlx::query(
             "SELECT t.tenant_id, t.name, t.slug, t.default_locale, t.public_key, \
                     r.id AS realm_id, r.name AS realm_name, r.private_key, c.base_api_url, \
-                    greatest(r.updated_at, c.updated_at) AS realm_updated_at \
+                    r.updated_at AS realm_updated_at \
              FROM tenants t \
              LEFT JOIN realms r USING (tenant_id) \
              LEFT JOIN clusters c ON c.id = r.cluster_id \
@@ -192,7 +192,7 @@ impl Registry {
         Ok(Some((Tenant::from_row(&row)?, realm)))
     }
 
-    /// Makes a tenant and its realm, or nothing at all. A cluster that is known already is used again.
+    /// Makes a tenant and its realm, or nothing at all.
     ///
     /// # Errors
     ///
@@ -209,20 +209,32 @@ impl Registry {
         .bind(&new.public_key)
         .fetch_one(&mut *tx)
         .await?;
-        let cluster: i64 = sqlx::query_scalar(
-            "INSERT INTO clusters (base_api_url) VALUES ($1) \
-             ON CONFLICT (base_api_url) DO UPDATE SET updated_at = now() RETURNING id",
+        realm_put(&mut tx, tenant.tenant_id, new).await?;
+        tx.commit().await?;
+        Ok(tenant)
+    }
+
+    /// Gives an existing tenant all of these values; its devices stay. Says what it is now, or `None` where there is no
+    /// tenant of this slug.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Taken`] for the name, or the realm's name on that cluster.
+    pub async fn tenant_update(&self, new: &NewTenant) -> Result<Option<Tenant>, Error> {
+        let mut tx = self.begin().await?;
+        let tenant: Option<Tenant> = sqlx::query_as(
+            "UPDATE tenants SET name = $2, default_locale = $3, public_key = $4, updated_at = now() \
+             WHERE slug = $1 RETURNING tenant_id, name, slug, default_locale, public_key",
         )
-        .bind(new.base_api_url.trim_end_matches('/'))
-        .fetch_one(&mut *tx)
+        .bind(&new.slug)
+        .bind(&new.name)
+        .bind(&new.default_locale)
+        .bind(&new.public_key)
+        .fetch_optional(&mut *tx)
         .await?;
-        sqlx::query("INSERT INTO realms (tenant_id, cluster_id, name, private_key) VALUES ($1, $2, $3, $4)")
-            .bind(tenant.tenant_id)
-            .bind(cluster)
-            .bind(&new.realm_name)
-            .bind(new.realm_private_key.expose_secret())
-            .execute(&mut *tx)
-            .await?;
+        if let Some(tenant) = &tenant {
+            realm_put(&mut tx, tenant.tenant_id, new).await?;
+        }
         tx.commit().await?;
         Ok(tenant)
     }
@@ -244,4 +256,27 @@ impl Registry {
         tx.commit().await?;
         Ok(deleted)
     }
+}
+
+/// Makes the tenant's realm, or changes it. A cluster that is known already is used again.
+async fn realm_put(connection: &mut PgConnection, tenant: TenantId, new: &NewTenant) -> Result<(), Error> {
+    let cluster: i64 = sqlx::query_scalar(
+        "INSERT INTO clusters (base_api_url) VALUES ($1) \
+         ON CONFLICT (base_api_url) DO UPDATE SET updated_at = now() RETURNING id",
+    )
+    .bind(new.base_api_url.trim_end_matches('/'))
+    .fetch_one(&mut *connection)
+    .await?;
+    sqlx::query(
+        "INSERT INTO realms (tenant_id, cluster_id, name, private_key) VALUES ($1, $2, $3, $4) \
+         ON CONFLICT (tenant_id) DO UPDATE SET cluster_id = excluded.cluster_id, name = excluded.name, \
+             private_key = excluded.private_key, updated_at = now()",
+    )
+    .bind(tenant)
+    .bind(cluster)
+    .bind(&new.realm_name)
+    .bind(new.realm_private_key.expose_secret())
+    .execute(&mut *connection)
+    .await?;
+    Ok(())
 }

@@ -1,4 +1,4 @@
-//! The 52 interfaces of Edgehog's collection, each declared once.
+//! The 52 interfaces of Edgehog's collection, each declared once, and a newer major of one that stock devices use.
 //!
 //! A type is named after its interface, in the singular if it holds one of several items: a read of
 //! `apps.AvailableImages` gives a `Vec<AvailableImage>`.
@@ -40,7 +40,7 @@ pub fn all() -> impl Iterator<Item = &'static Definition> {
     ALL.iter().copied()
 }
 
-static ALL: [&Definition; 52] = [
+static ALL: [&Definition; 53] = [
     BaseImage::DEFINITION,
     BatteryStatus::DEFINITION,
     CellularConnectionProperties::DEFINITION,
@@ -57,6 +57,7 @@ static ALL: [&Definition; 52] = [
     OtaRequest::DEFINITION,
     RuntimeInfo::DEFINITION,
     StorageUsage::DEFINITION,
+    StorageUsageV1::DEFINITION,
     SystemInfo::DEFINITION,
     SystemStatus::DEFINITION,
     WiFiScanResult::DEFINITION,

@@ -52,6 +52,37 @@ interface! {
 }
 
 interface! {
+    name: "io.edgehog.devicemanager.StorageUsage",
+    version: (1, 0),
+    kind: device objects at "/%{storageId}",
+    flags: { explicit_timestamp: true, database_retention_ttl: SIXTY_DAYS },
+
+    /// How full one storage unit of a device is, as runtimes since 0.13 tell it.
+    ///
+    /// A read names no version, so [`StorageUsage`] reads these samples as well: it has the members that both share.
+    #[derive(Debug, Clone, PartialEq)]
+    #[non_exhaustive]
+    pub struct StorageUsageV1 {
+        /// Id of the unit.
+        pub storage_id: String = key,
+        /// When it was sampled.
+        pub timestamp: Option<Timestamp> = timestamp,
+        /// Where it is mounted.
+        pub mounts: Option<Vec<String>> = "mounts",
+        /// Name of the unit in the device's system.
+        pub name: Option<String> = "name",
+        /// Its file system.
+        pub file_system: Option<String> = "fstype",
+        /// What kind of storage it is.
+        pub kind: Option<String> = "kind",
+        /// Capacity, bytes.
+        pub total_bytes: Option<i64> = "totalBytes",
+        /// Free space, bytes.
+        pub free_bytes: Option<i64> = "freeBytes",
+    }
+}
+
+interface! {
     name: "io.edgehog.devicemanager.BatteryStatus",
     version: (0, 1),
     kind: device objects at "/%{battery_slot}",

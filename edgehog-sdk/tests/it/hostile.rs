@@ -51,6 +51,7 @@ const READERS: &[Reader] = readers![
     RuntimeInfo,
     StorageResponse,
     StorageUsage,
+    StorageUsageV1,
     StoredFile,
     SystemInfo,
     SystemStatus,

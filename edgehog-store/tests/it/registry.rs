@@ -43,6 +43,26 @@ async fn taken_values_are_named_and_nothing_is_half_made() {
     registry.tenant_create(&elsewhere).await.unwrap();
 }
 
+/// A tenant can be given another key, name and realm; it keeps its number and its devices.
+#[tokio::test]
+async fn a_tenant_can_be_changed() {
+    let store = store().await;
+    let (scope, realm) = tenant(&store, "plant-one").await;
+    let mut tx = scope.begin().await.unwrap();
+    tx.device_record(&[edgehog_store::DeviceObservation::new(realm, "device")]).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut new = new_tenant("plant-one");
+    new.name = "Plant One".into();
+    new.base_api_url = "https://api.other.example".into();
+    let changed = store.registry().tenant_update(&new).await.unwrap().unwrap();
+    assert_eq!((changed.tenant_id, changed.name.as_str()), (scope.tenant(), "Plant One"));
+    let (_, moved) = store.registry().tenant_by_slug("plant-one").await.unwrap().unwrap();
+    let moved = moved.unwrap();
+    assert_eq!((moved.id, moved.base_api_url.as_str()), (realm, "https://api.other.example"));
+    assert_eq!(scope.begin().await.unwrap().device_count().await.unwrap(), 1);
+    assert!(store.registry().tenant_update(&new_tenant("plant-two")).await.unwrap().is_none());
+}
+
 /// Deleting a tenant takes its devices along and leaves those of others.
 #[tokio::test]
 async fn a_deleted_tenant_takes_its_rows_along() {

@@ -129,13 +129,14 @@ async fn bring_up(
     let edgehog = Edgehog { args, keys: &keys, database_url: database.database(DATABASE).await? };
 
     stage.start("simulated-fleet", simulated_fleet(args, &keys, &files.dir)?)?;
-    stage.start("edgehog-server", edgehog.command("serve")?)?;
     let listens = async || stage::said(&files.logs(), "simulated-fleet", "ready ");
     stage.until("Astarte to listen", interrupt, listens).await?;
+    // Before the server starts, so that its first round finds the tenant.
+    interrupt.or(edgehog.provision_tenant()).await??;
+    stage.start("edgehog-server", edgehog.command("serve")?)?;
     let health = Request::get("/health");
     stage.until("the server to answer", interrupt, async || health.succeeds(args.port).await).await?;
 
-    interrupt.or(edgehog.provision_tenant()).await??;
     let endpoints = Endpoints {
         edgehog_url: format!("http://{}:{}", args.host, args.port),
         astarte_url: astarte_url(args),
@@ -146,9 +147,9 @@ async fn bring_up(
         pairing_token: keys.pairing_token()?,
         database_url: edgehog.database_url.clone(),
     };
-    let count = endpoints.count_online_devices();
-    let all_online = async || count.count(args.port).await.is_some_and(|online| online >= args.devices);
-    stage.until("all devices to be online", interrupt, all_online).await?;
+    let count = endpoints.count_devices();
+    let all_known = async || count.count(args.port).await.is_some_and(|known| known >= args.devices);
+    stage.until("all devices to be known", interrupt, all_known).await?;
     Ok(endpoints)
 }
 

@@ -25,10 +25,9 @@ pub(super) struct Endpoints {
 }
 
 impl Endpoints {
-    /// Asks how many devices are online.
-    pub(super) fn count_online_devices(&self) -> Request {
-        let query = "{ devices(filter: {online: {eq: true}}) { count } }";
-        Request::graphql(&self.graphql_path(), &self.token, query)
+    /// Asks how many devices there are.
+    pub(super) fn count_devices(&self) -> Request {
+        Request::graphql(&self.graphql_path(), &self.token, "{ devices { count } }")
     }
 
     pub(super) fn write(&self, files: &Files) -> Result<()> {

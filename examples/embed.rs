@@ -1,0 +1,20 @@
+//! Edgehog inside a program of your own: `cargo run -p edgehog-examples --bin embed`, with the environment of
+//! `cargo xtask dev` (`. target/dev/edgehog.env; export DATABASE_URL EDGEHOG_TENANT`).
+
+use edgehog_engine::{Engine, PageRequest, Store, StoreConfig};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let store = Store::connect(StoreConfig::new(std::env::var("DATABASE_URL")?.parse()?)).await?;
+    let engine = Engine::builder(store, "http://localhost:4000".parse()?).build()?;
+    let Some(tenant) = engine.tenant(&std::env::var("EDGEHOG_TENANT")?).await? else {
+        anyhow::bail!("there is no such tenant")
+    };
+    let reads = tenant.device_reads();
+    for device in tenant.devices(PageRequest::default()).await?.rows {
+        let hardware = reads.read(&device, |device| async move { device.hardware_info().await }).await;
+        let cpu = hardware.and_then(|hardware| hardware.cpu_model_name).unwrap_or_default();
+        println!("{:8} {} {cpu}", if device.online { "online" } else { "offline" }, device.name);
+    }
+    Ok(())
+}
