@@ -1,3 +1,4 @@
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
@@ -189,5 +190,6 @@ fn read_secret(file: &Path) -> anyhow::Result<SecretString> {
 
 fn log_to_stdout() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_target(false).init();
+    let colours = std::io::stdout().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_target(false).init();
 }

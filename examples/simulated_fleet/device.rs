@@ -10,7 +10,7 @@ use edgehog_sdk::Interface;
 use edgehog_sdk::interfaces::{
     BaseImage, BatteryStatus, CellularConnectionProperties, CellularConnectionStatus, Geolocation,
     HardwareInfo, NetworkInterfaceProperties, OsInfo, RuntimeInfo, StorageUsage, SystemInfo, SystemStatus,
-    WiFiScanResult, all,
+    WiFiScanResult,
 };
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -61,7 +61,8 @@ impl Device {
 
     /// Connects, tells everything, goes on to tell what changes, and leaves: properly, or as if the network broke.
     async fn stay_connected(&self, realm: &RealmHandle, stay: Duration) -> Result<()> {
-        let introspection = all().map(|it| (it.name, it.major.cast_signed(), it.minor.cast_signed()));
+        let announced = self.model.interfaces();
+        let introspection = announced.map(|it| (it.name, it.major.cast_signed(), it.minor.cast_signed()));
         let link = realm.connect(&self.id, introspection).await?;
         self.tell_what_it_is(&link).await?;
         let until = tokio::time::Instant::now() + stay;
@@ -151,7 +152,7 @@ impl Device {
             });
             self.send::<Geolocation>(link, "/gps", position).await?;
         }
-        if self.model.network.iter().any(|(_, technology)| *technology == "WiFi") {
+        if self.model.has_wifi() {
             for (at, essid) in ["plant", "guests"].iter().enumerate() {
                 let access_point = json!({
                     "channel": fastrand::i32(1..13), "connected": at == 0, "essid": essid,

@@ -4,6 +4,7 @@
 mod device;
 mod models;
 
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -40,7 +41,8 @@ struct Args {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
     let args = Args::parse();
     let public_key = std::fs::read_to_string(&args.realm_public_key)
         .with_context(|| format!("{} cannot be read", args.realm_public_key.display()))?;

@@ -17,10 +17,10 @@ use std::time::Duration;
 use poem::http::{Method, StatusCode, header};
 use poem::listener::TcpAcceptor;
 use poem::middleware::Cors;
-use poem::{Endpoint, EndpointExt as _, IntoResponse as _, Request, Response, Server};
-use serde_json::{Value as Json, json};
+use poem::{Endpoint, EndpointExt as _, Request, Response, Server};
+use serde_json::json;
 
-use self::request::{ApiError, ApiRequest, Reply};
+use self::request::{ApiError, ApiRequest, Body, Reply};
 use crate::faults::AppEngineFault;
 use crate::shared::Shared;
 
@@ -41,13 +41,13 @@ impl Endpoint for Api {
     async fn call(&self, request: Request) -> poem::Result<Response> {
         let accepts_json = accepts_json(&request);
         let reply = match ApiRequest::read(request).await {
-            Ok(_) if !accepts_json => Err(ApiError::new(StatusCode::NOT_ACCEPTABLE, json!({}))),
+            Ok(_) if !accepts_json => Err(ApiError { status: StatusCode::NOT_ACCEPTABLE, body: Body::Empty }),
             Ok(request) => self.dispatch(request).await,
             Err(error) => Err(error),
         };
         Ok(match reply {
-            Ok(reply) => respond(reply.status, reply.location.as_deref(), reply.body.as_ref()),
-            Err(error) => respond(error.status, None, Some(&error.body)),
+            Ok(reply) => respond(reply.status, reply.location.as_deref(), reply.body),
+            Err(error) => respond(error.status, None, error.body),
         })
     }
 }
@@ -59,8 +59,8 @@ impl Api {
         if service == "appengine" {
             match shared.faults.for_app_engine() {
                 Some(AppEngineFault::Unavailable) => {
-                    let body = json!("upstream connect error");
-                    return Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, body));
+                    let body = Body::Text("no healthy upstream".to_owned());
+                    return Err(ApiError { status: StatusCode::SERVICE_UNAVAILABLE, body });
                 }
                 Some(AppEngineFault::Slow(delay)) => tokio::time::sleep(delay).await,
                 None => {}
@@ -88,28 +88,26 @@ impl Api {
             ["metrics"] => Some(Reply {
                 status: StatusCode::OK,
                 location: None,
-                body: Some(json!(format!(
+                body: Body::Text(format!(
                     "# TYPE astarte_realms gauge\nastarte_realms {}\n",
                     self.0.realm_names().len()
-                ))),
+                )),
             }),
             _ => None,
         }
     }
 }
 
-/// A body that is one JSON string is sent as plain text: no API of Astarte has such a body.
-fn respond(status: StatusCode, location: Option<&str>, body: Option<&Json>) -> Response {
+fn respond(status: StatusCode, location: Option<&str>, body: Body) -> Response {
     let mut response = Response::builder().status(status);
     if let Some(location) = location {
         response = response.header(header::LOCATION, location);
     }
     match body {
-        None => response.finish(),
-        Some(Json::String(text)) => response.content_type("text/plain").body(text.clone()),
-        Some(json) => response.content_type("application/json; charset=utf-8").body(json.to_string()),
+        Body::Empty => response.finish(),
+        Body::Text(text) => response.content_type("text/plain; charset=utf-8").body(text),
+        Body::Json(json) => response.content_type("application/json; charset=utf-8").body(json.to_string()),
     }
-    .into_response()
 }
 
 fn accepts_json(request: &Request) -> bool {

@@ -32,19 +32,27 @@ pub(super) struct ApiRequest {
 pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) location: Option<String>,
-    pub(super) body: Option<Json>,
+    pub(super) body: Body,
+}
+
+/// What an answer carries.
+#[derive(Debug)]
+pub(super) enum Body {
+    Empty,
+    Json(Json),
+    Text(String),
 }
 
 /// An unsuccessful answer.
 #[derive(Debug)]
 pub(super) struct ApiError {
     pub(super) status: StatusCode,
-    pub(super) body: Json,
+    pub(super) body: Body,
 }
 
 impl Reply {
     pub(super) fn empty(status: StatusCode) -> Self {
-        Self { status, location: None, body: None }
+        Self { status, location: None, body: Body::Empty }
     }
 
     pub(super) fn no_content() -> Self {
@@ -53,29 +61,25 @@ impl Reply {
 
     /// 200 with `data`.
     pub(super) fn data(data: impl Into<Json>) -> Self {
-        Self { status: StatusCode::OK, location: None, body: Some(json!({"data": data.into()})) }
+        Self { status: StatusCode::OK, location: None, body: Body::Json(json!({"data": data.into()})) }
     }
 
     /// 201, with a body or without, and with the place of what was made.
     pub(super) fn created(location: Option<String>, data: Option<Json>) -> Self {
-        let body = data.map(|data| json!({"data": data}));
+        let body = data.map_or(Body::Empty, |data| Body::Json(json!({"data": data})));
         Self { status: StatusCode::CREATED, location, body }
     }
 }
 
 impl ApiError {
-    pub(super) fn new(status: StatusCode, body: Json) -> Self {
-        Self { status, body }
-    }
-
     /// `{"errors":{"detail":…}}`
     pub(super) fn detail(status: StatusCode, detail: &str) -> Self {
-        Self::new(status, json!({"errors": {"detail": detail}}))
+        Self { status, body: Body::Json(json!({"errors": {"detail": detail}})) }
     }
 
     /// 422 with messages by field.
     pub(super) fn fields(errors: Json) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, json!({"errors": errors}))
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, body: Body::Json(json!({"errors": errors})) }
     }
 
     /// 422 with one message.

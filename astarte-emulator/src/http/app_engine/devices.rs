@@ -6,10 +6,22 @@ use poem::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
 use crate::DeviceId;
-use crate::http::request::{ApiError, ApiRequest, Reply};
+use crate::http::request::{ApiError, ApiRequest, Body, Reply};
 use crate::realm::{Device, RealmState};
 
 const DEFAULT_LIMIT: usize = 1000;
+
+/// A page of a list, with its links.
+pub(super) struct Page {
+    pub(super) empty: bool,
+    body: Json,
+}
+
+impl From<Page> for Reply {
+    fn from(page: Page) -> Self {
+        Self { status: StatusCode::OK, location: None, body: Body::Json(page.body) }
+    }
+}
 
 /// A page of devices: ids, or whole status objects.
 pub(super) fn list(
@@ -17,7 +29,7 @@ pub(super) fn list(
     request: &ApiRequest,
     self_path: &str,
     belongs: impl Fn(&Device) -> bool,
-) -> Result<Reply, ApiError> {
+) -> Result<Page, ApiError> {
     let limit = match request.query("limit") {
         None => DEFAULT_LIMIT,
         Some(text) => text
@@ -68,8 +80,7 @@ pub(super) fn list(
                 }
             })
             .collect();
-    let body = Some(json!({"data": data, "links": links}));
-    Ok(Reply { status: StatusCode::OK, location: None, body })
+    Ok(Page { empty: data.is_empty(), body: json!({"data": data, "links": links}) })
 }
 
 /// Changes to a device's tags. `None` removes.

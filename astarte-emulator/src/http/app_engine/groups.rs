@@ -68,8 +68,7 @@ fn list(realm: &RealmState, request: &ApiRequest, group: &str) -> Result<Reply, 
     let members = members(realm, group)?;
     let self_path = format!("/v1/{}/groups/{group}/devices", realm.name);
     let page = devices::list(realm, request, &self_path, |device| members.contains(&device.id))?;
-    let empty = |body: &Json| body["data"].as_array().is_some_and(Vec::is_empty);
-    if page.body.as_ref().is_some_and(empty) { Err(group_not_found()) } else { Ok(page) }
+    if page.empty { Err(group_not_found()) } else { Ok(page.into()) }
 }
 
 fn add(realm: &mut RealmState, request: &ApiRequest, group: &str) -> Result<Reply, ApiError> {

@@ -30,7 +30,7 @@ pub(super) fn handle(shared: &Shared, request: &mut ApiRequest) -> Result<Reply,
         }
         (&Method::GET, ["devices"]) => {
             let self_path = format!("/v1/{name}/devices");
-            devices::list(realm, request, &self_path, |_| true)
+            Ok(devices::list(realm, request, &self_path, |_| true)?.into())
         }
         (_, ["devices", id, rest @ ..]) => {
             let id = device_id(id)?;
