@@ -75,8 +75,13 @@ impl Deliverer {
                 .http1_only()
                 .no_proxy()
         };
+        // A small container may have no root certificates: receivers with https are out of reach there, others not.
+        let client = builder().build().or_else(|error| {
+            tracing::warn!(%error, "no root certificates: triggers with https will fail");
+            builder().tls_certs_only([]).build()
+        })?;
         Ok(Self {
-            client: builder().build()?,
+            client,
             insecure: builder().tls_danger_accept_invalid_certs(true).build()?,
             tasks,
             faults,
