@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use poem::listener::TcpAcceptor;
 use secrecy::SecretString;
@@ -36,6 +36,7 @@ pub struct EmulatorBuilder {
     housekeeping_key: Option<String>,
     ca_dir: Option<PathBuf>,
     version: String,
+    server_timestamps: bool,
 }
 
 impl EmulatorBuilder {
@@ -78,6 +79,15 @@ impl EmulatorBuilder {
         self
     }
 
+    /// Adds a timestamp to what the server sends on mappings with an explicit timestamp. Default: no, as Astarte.
+    ///
+    /// Debug builds of the official Rust SDK drop such messages when they come without one; release builds take the
+    /// time of reception.
+    pub fn server_timestamps(mut self, send: bool) -> Self {
+        self.server_timestamps = send;
+        self
+    }
+
     /// Starts listening. Must be called within a Tokio runtime.
     ///
     /// # Errors
@@ -111,14 +121,16 @@ impl EmulatorBuilder {
         let tasks = Tasks::default();
         let faults = Faults::default();
         let deliverer = Deliverer::new(tasks.clone(), faults.clone()).map_err(Error::HttpClient)?;
-        let shared = Arc::new(Shared::new(
+        let shared = Arc::new(Shared {
+            realms: RwLock::default(),
             ca,
-            PublicKey::from_pem(&housekeeping_pem)?,
+            housekeeping_key: PublicKey::from_pem(&housekeeping_pem)?,
             broker_url,
-            self.version,
+            version: self.version,
+            server_timestamps: self.server_timestamps,
             faults,
             deliverer,
-        ));
+        });
         let acceptor =
             TcpAcceptor::from_tokio(http).map_err(|source| Error::Listen { addr: http_addr, source })?;
         tasks.spawn(http::serve(acceptor, Arc::clone(&shared)));
@@ -166,6 +178,7 @@ impl Emulator {
             housekeeping_key: None,
             ca_dir: None,
             version: "1.3.3".to_owned(),
+            server_timestamps: false,
         }
     }
 
@@ -259,8 +272,8 @@ impl RealmHandle {
     ///
     /// [`Error::InterfaceRefused`] when Realm Management would refuse it.
     pub fn install_interface(&self, definition: &Json) -> Result<(), Error> {
-        let refused = |reason: &dyn fmt::Debug| Error::InterfaceRefused(format!("{reason:?}"));
-        let interface = InterfaceDef::parse(definition).map_err(|error| refused(&error))?;
+        let interface =
+            InterfaceDef::parse(definition).map_err(|error| Error::InterfaceRefused(error.into()))?;
         let mut realm = self.realm.lock();
         let realm = &mut *realm;
         let result = if realm.interfaces.get(interface.name(), interface.major()).is_some() {
@@ -268,7 +281,7 @@ impl RealmHandle {
         } else {
             realm.interfaces.install(interface, realm.max_retention)
         };
-        result.map_err(|error| refused(&error))
+        result.map_err(|error| Error::InterfaceRefused(error.into()))
     }
 
     /// Registers a device and returns its credentials secret.

@@ -64,8 +64,8 @@ pub enum Error {
     #[error("the realm takes no more devices")]
     RegistrationLimit,
     /// An interface definition that Astarte would refuse, or that clashes with an installed one.
-    #[error("the interface was refused: {0}")]
-    InterfaceRefused(String),
+    #[error("the interface was refused")]
+    InterfaceRefused(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The emulator found a device's message bad and cut the connection.
     #[error("the message was refused: {0}")]
     Rejected(DeviceErrorName),

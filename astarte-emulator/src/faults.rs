@@ -17,7 +17,8 @@ pub enum DeliveryFault {
     Drop,
     /// The event is delivered twice.
     Duplicate,
-    /// The event waits until the next one of its queue is delivered, or until the faults are changed.
+    /// The event waits until the next one of its queue is delivered, or until the faults are changed. Meanwhile it
+    /// counts as pending.
     Reorder,
 }
 

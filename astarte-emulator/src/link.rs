@@ -315,15 +315,11 @@ impl DeviceLink {
         value: Bson,
         timestamp: Option<DateTime<Utc>>,
     ) -> Result<(), Error> {
-        let mut document = bson::doc! { "v": value };
-        if let Some(timestamp) = timestamp {
-            document.insert("t", bson::DateTime::from_chrono(timestamp));
-        }
         let qos = definition.map_or(QoS::ExactlyOnce, |definition| {
             let mapping = definition.resolve(path).ok().or_else(|| definition.mappings().first());
             mapping.map_or(QoS::ExactlyOnce, |mapping| definition.qos(mapping))
         });
-        let payload = document.to_vec().unwrap_or_else(|_| value_payload(Bson::Null));
+        let payload = value_payload(value, timestamp);
         self.send(&format!("/{interface}{path}"), payload.into(), qos).await
     }
 

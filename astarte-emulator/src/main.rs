@@ -33,6 +33,10 @@ struct Args {
     #[arg(long, env = "ASTARTE_EMULATOR_HOUSEKEEPING_KEY")]
     housekeeping_key: Option<PathBuf>,
 
+    /// Adds a timestamp to what the server sends on mappings with an explicit timestamp, for devices that insist.
+    #[arg(long, env = "ASTARTE_EMULATOR_SERVER_TIMESTAMPS")]
+    server_timestamps: bool,
+
     /// A realm to begin with, and the file with its public key. May be repeated.
     #[arg(long = "realm", value_name = "NAME=PUBLIC_KEY_PEM_FILE", value_parser = parse_realm)]
     realms: Vec<(String, PathBuf)>,
@@ -53,7 +57,8 @@ async fn main() -> anyhow::Result<()> {
         .http_addr(args.http_addr)
         .mqtt_addr(args.mqtt_addr)
         .host_name(&args.host_name)
-        .ca_dir(&args.ca_dir);
+        .ca_dir(&args.ca_dir)
+        .server_timestamps(args.server_timestamps);
     if let Some(path) = &args.housekeeping_key {
         builder = builder.housekeeping_key_pem(read(path)?);
     }

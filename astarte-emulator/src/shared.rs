@@ -13,27 +13,17 @@ use crate::realm::Realm;
 use crate::triggers::{Deliverer, DeliveryQueues};
 
 pub(crate) struct Shared {
-    realms: RwLock<BTreeMap<String, Arc<Realm>>>,
+    pub(crate) realms: RwLock<BTreeMap<String, Arc<Realm>>>,
     pub(crate) ca: CertificateAuthority,
     pub(crate) housekeeping_key: PublicKey,
     pub(crate) broker_url: String,
     pub(crate) version: String,
+    pub(crate) server_timestamps: bool,
     pub(crate) faults: Faults,
     pub(crate) deliverer: Deliverer,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        ca: CertificateAuthority,
-        housekeeping_key: PublicKey,
-        broker_url: String,
-        version: String,
-        faults: Faults,
-        deliverer: Deliverer,
-    ) -> Self {
-        Self { realms: RwLock::default(), ca, housekeeping_key, broker_url, version, faults, deliverer }
-    }
-
     pub(crate) fn create_realm(&self, name: &str, key: PublicKey) -> Result<Arc<Realm>, Error> {
         if !is_realm_name(name) {
             return Err(Error::InvalidRealmName(name.to_owned()));
@@ -43,7 +33,7 @@ impl Shared {
             return Err(Error::RealmExists(name.to_owned()));
         }
         let queues = DeliveryQueues::new(self.deliverer.clone());
-        let realm = Arc::new(Realm::new(name.to_owned(), key, queues));
+        let realm = Arc::new(Realm::new(name.to_owned(), key, queues, self.server_timestamps));
         realms.insert(name.to_owned(), Arc::clone(&realm));
         Ok(realm)
     }

@@ -175,35 +175,23 @@ fn parse_major(text: &str) -> Result<i32, ApiError> {
 fn invalid_interface(error: InterfaceError) -> ApiError {
     match error {
         InterfaceError::Invalid(errors) => ApiError::fields(errors),
-        InterfaceError::Overlapping => {
-            let detail = "Overlapping endpoints in interface mappings";
-            ApiError::detail(StatusCode::UNPROCESSABLE_ENTITY, detail)
-        }
+        InterfaceError::Overlapping => ApiError::detail(StatusCode::UNPROCESSABLE_ENTITY, &error.to_string()),
     }
 }
 
 fn catalogue_error(error: CatalogueError) -> ApiError {
-    use CatalogueError as E;
-    let (status, detail) = match error {
-        E::AlreadyExists => (StatusCode::CONFLICT, "Interface already exists"),
-        E::NameCollision => (
-            StatusCode::CONFLICT,
-            "Interface name collision detected. Two names may not differ only in \
-             case or hyphens.",
-        ),
-        E::TtlAboveMaximum => {
-            (StatusCode::UNPROCESSABLE_ENTITY, "database_retention_ttl exceeds the maximum storage retention")
-        }
-        E::MajorNotFound => (StatusCode::NOT_FOUND, "Interface major not found"),
-        E::MinorNotIncreased => (StatusCode::CONFLICT, "Interface minor version was not increased"),
-        E::Downgrade => (StatusCode::CONFLICT, "Interface downgrade not allowed"),
-        E::InvalidUpdate => (StatusCode::CONFLICT, "Invalid update"),
-        E::MissingEndpoints => (StatusCode::CONFLICT, "Interface update has missing endpoints"),
-        E::IncompatibleEndpointChange => {
-            (StatusCode::CONFLICT, "Interface update contains incompatible endpoint changes")
-        }
+    let status = match error {
+        CatalogueError::MajorNotFound => StatusCode::NOT_FOUND,
+        CatalogueError::TtlAboveMaximum => StatusCode::UNPROCESSABLE_ENTITY,
+        CatalogueError::AlreadyExists
+        | CatalogueError::NameCollision
+        | CatalogueError::MinorNotIncreased
+        | CatalogueError::Downgrade
+        | CatalogueError::InvalidUpdate
+        | CatalogueError::MissingEndpoints
+        | CatalogueError::IncompatibleEndpointChange => StatusCode::CONFLICT,
     };
-    ApiError::detail(status, detail)
+    ApiError::detail(status, &error.to_string())
 }
 
 fn interface_not_found() -> ApiError {

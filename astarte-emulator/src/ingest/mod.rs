@@ -112,7 +112,7 @@ impl RealmState {
             }
             for (path, value) in device.data(name, *major).into_iter().flat_map(|data| &data.properties) {
                 names.push(format!("{name}{path}"));
-                messages.push((format!("/{name}{path}"), value_payload(value.to_bson())));
+                messages.push((format!("/{name}{path}"), value_payload(value.to_bson(), None)));
             }
         }
         let list = encode_property_list(&names).unwrap_or_default();

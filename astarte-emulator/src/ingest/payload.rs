@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 
 use bson::raw::{RawBsonRef, RawDocument};
 use bson::{Bson, doc};
+use chrono::{DateTime, Utc};
 
 use super::DeviceErrorName;
 
-/// The payload that carries a value.
-pub(crate) fn value_payload(value: impl Into<Bson>) -> Vec<u8> {
-    // A document of checked values always has a binary form.
-    doc! { "v": value.into() }.to_vec().unwrap_or_default()
+/// The payload that carries a value, and the time it is meant for.
+pub(crate) fn value_payload(value: impl Into<Bson>, timestamp: Option<DateTime<Utc>>) -> Vec<u8> {
+    let mut document = doc! { "v": value.into() };
+    if let Some(timestamp) = timestamp {
+        document.insert("t", bson::DateTime::from_chrono(timestamp));
+    }
+    // A document whose keys have no zero bytes always has a binary form; what has none is sent as junk.
+    document.to_vec().unwrap_or_default()
 }
 
 pub(super) fn capabilities(payload: &[u8]) -> Result<(), DeviceErrorName> {

@@ -11,17 +11,26 @@ use super::{InterfaceDef, time_to_live};
 #[derive(Debug, Default)]
 pub(crate) struct Catalogue(BTreeMap<String, BTreeMap<i32, Arc<InterfaceDef>>>);
 
-/// Why an interface is not installed or not updated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Why an interface is not installed or not updated. The texts are those that clients of Realm Management see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum CatalogueError {
+    #[error("Interface already exists")]
     AlreadyExists,
+    #[error("Interface name collision detected. Two names may not differ only in case or hyphens.")]
     NameCollision,
+    #[error("database_retention_ttl exceeds the maximum storage retention")]
     TtlAboveMaximum,
+    #[error("Interface major not found")]
     MajorNotFound,
+    #[error("Interface minor version was not increased")]
     MinorNotIncreased,
+    #[error("Interface downgrade not allowed")]
     Downgrade,
+    #[error("Invalid update")]
     InvalidUpdate,
+    #[error("Interface update has missing endpoints")]
     MissingEndpoints,
+    #[error("Interface update contains incompatible endpoint changes")]
     IncompatibleEndpointChange,
 }
 

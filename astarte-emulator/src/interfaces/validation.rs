@@ -16,11 +16,13 @@ const MAX_DOC: usize = 100_000;
 const MAX_TTL: i64 = 630_720_000;
 
 /// Why a definition is refused.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub(crate) enum DefinitionError {
     /// Messages by field, in the nesting that clients see.
+    #[error("{0}")]
     Invalid(Json),
     /// A path could belong to two endpoints.
+    #[error("Overlapping endpoints in interface mappings")]
     Overlapping,
 }
 

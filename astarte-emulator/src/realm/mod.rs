@@ -26,7 +26,12 @@ use crate::triggers::{DeliveryQueues, Event, Triggers};
 pub(crate) struct Realm(Mutex<RealmState>);
 
 impl Realm {
-    pub(crate) fn new(name: String, key: PublicKey, deliveries: DeliveryQueues) -> Self {
+    pub(crate) fn new(
+        name: String,
+        key: PublicKey,
+        deliveries: DeliveryQueues,
+        server_timestamps: bool,
+    ) -> Self {
         Self(Mutex::new(RealmState {
             name,
             key,
@@ -37,6 +42,7 @@ impl Realm {
             devices: BTreeMap::new(),
             groups: BTreeMap::new(),
             deliveries,
+            server_timestamps,
             last_connection: 0,
         }))
     }
@@ -61,6 +67,8 @@ pub(crate) struct RealmState {
     pub(crate) devices: BTreeMap<DeviceId, Device>,
     pub(crate) groups: BTreeMap<String, BTreeSet<DeviceId>>,
     pub(crate) deliveries: DeliveryQueues,
+    /// Whether the server's messages carry a timestamp where the mapping has an explicit one.
+    pub(crate) server_timestamps: bool,
     /// Number of the connection made last, to tell a connection from the one that took it over.
     pub(crate) last_connection: u64,
 }

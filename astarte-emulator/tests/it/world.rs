@@ -27,7 +27,7 @@ impl World {
     }
 
     async fn start(ca_dir: Option<&Path>) -> Self {
-        let mut builder = Emulator::builder();
+        let mut builder = Emulator::builder().server_timestamps(true);
         if let Some(dir) = ca_dir {
             builder = builder.ca_dir(dir);
         }
@@ -249,6 +249,7 @@ pub(crate) fn interfaces() -> Vec<Json> {
                 {"endpoint": "/unreliable", "type": "integer"},
                 {"endpoint": "/guaranteed", "type": "integer", "reliability": "guaranteed"},
                 {"endpoint": "/unique", "type": "integer", "reliability": "unique"},
+            {"endpoint": "/stamped", "type": "integer", "explicit_timestamp": true},
             ]),
         ),
         interface(

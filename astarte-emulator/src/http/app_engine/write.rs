@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use chrono::Utc;
+use astarte_interfaces::schema::{Mapping, MappingType};
+use bson::{Bson, Document};
+use chrono::{DateTime, Utc};
+use mqttbytes::QoS;
 use poem::http::StatusCode;
 use serde_json::{Value as Json, json};
 
@@ -13,9 +16,6 @@ use crate::ingest::value_payload;
 use crate::interfaces::{InterfaceDef, PathError, time_to_live};
 use crate::realm::{Object, RealmState, Sample, expiry};
 use crate::value::{Value, ValueError, type_name};
-use astarte_interfaces::schema::{Mapping, MappingType};
-use bson::{Bson, Document};
-use mqttbytes::QoS;
 
 pub(super) fn set(
     realm: &mut RealmState,
@@ -45,8 +45,8 @@ fn set_individual(
     data: &Json,
 ) -> Result<(), ApiError> {
     let value = parse(mapping.mapping_type(), data)?;
-    publish(realm, id, interface, mapping, path, value.to_bson())?;
     let now = Utc::now();
+    publish(realm, id, interface, mapping, path, value.to_bson(), now)?;
     let expires = expiry(now, time_to_live(mapping), realm.max_retention);
     let device = realm.devices.get_mut(&id).ok_or_else(ApiError::device_not_found)?;
     if interface.is_properties() {
@@ -78,8 +78,8 @@ fn set_object(
     }
     let Some(mapping) = interface.mappings().first() else { return Err(endpoint_not_found()) };
     let document: Document = object.iter().map(|(key, value)| (key.clone(), value.to_bson())).collect();
-    publish(realm, id, interface, mapping, path, document.into())?;
     let now = Utc::now();
+    publish(realm, id, interface, mapping, path, document.into(), now)?;
     let expires = expiry(now, time_to_live(mapping), realm.max_retention);
     let sample = Sample { timestamp: now, reception: now, expires, value: object };
     let device = realm.devices.get_mut(&id).ok_or_else(ApiError::device_not_found)?;
@@ -117,10 +117,13 @@ fn publish(
     mapping: &Mapping<String>,
     path: &str,
     value: Bson,
+    now: DateTime<Utc>,
 ) -> Result<(), ApiError> {
     let qos = interface.qos(mapping);
     let suffix = format!("/{}{path}", interface.name());
-    let listening = realm.send(id, &suffix, value_payload(value).into(), qos);
+    let stamped = realm.server_timestamps && mapping.explicit_timestamp().unwrap_or_default();
+    let timestamp = stamped.then_some(now);
+    let listening = realm.send(id, &suffix, value_payload(value, timestamp).into(), qos);
     if !listening && !interface.is_properties() && qos != QoS::AtMostOnce {
         return Err(ApiError::detail(StatusCode::SERVICE_UNAVAILABLE, "Cannot push to device"));
     }
