@@ -4,8 +4,10 @@
 //! size check where it belongs. Weighed beside it: `mqtt-protocol-core` brings a protocol engine of its own, whose
 //! session would have to be kept in step with ours (a device's session outlives its connections, and AppEngine
 //! looks into it); `rmqtt-codec` carries a broker's whole vocabulary for versions 3 to 5 and a dozen dependencies.
-//! `rumqttd`, a complete broker, has no access control by topic and brings a second TLS stack. Its topic matching
-//! is not used: it indexes by bytes, which a device's text may not survive.
+//! `rumqttd`, a complete broker, has no access control by topic and brings a second TLS stack.
+//!
+//! Of `mqttbytes` only the packets are used. Its matching of topics cuts text between bytes, which panics for a topic
+//! that begins with anything but ASCII; filters are matched by the session instead.
 
 mod broker;
 mod connection;

@@ -158,6 +158,8 @@ fn filter_matches(filter: &str, topic: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -219,5 +221,58 @@ mod tests {
         assert!(!session.receive(7));
         session.release(7);
         assert!(session.receive(7));
+    }
+
+    /// A device that acknowledges as it should and loses its connection now and then.
+    #[derive(Default)]
+    struct Device {
+        unreleased: BTreeSet<u16>,
+        taken: Vec<String>,
+    }
+
+    impl Device {
+        fn answer(&mut self, packet: Packet, session: &mut Session, outgoing: &mpsc::Sender<Packet>) {
+            match packet {
+                Packet::Publish(publish) => {
+                    if self.unreleased.insert(publish.pkid) {
+                        self.taken.push(publish.topic);
+                    }
+                    session.received_by_device(publish.pkid);
+                    outgoing.try_send(Packet::PubRel(PubRel::new(publish.pkid))).unwrap();
+                }
+                Packet::PubRel(PubRel { pkid }) => {
+                    self.unreleased.remove(&pkid);
+                    session.complete(pkid, QoS::ExactlyOnce);
+                    session.send_queued(outgoing);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    proptest! {
+        // However often the connection breaks, and wherever: each message once, all in order.
+        #[test]
+        fn exactly_once_survives_broken_connections(
+            messages in 1_usize..200,
+            connections in proptest::collection::vec(0_usize..60, 0..20),
+        ) {
+            let mut session = Session::default();
+            let mut device = Device::default();
+            let expected: Vec<_> = (0..messages).map(|number| number.to_string()).collect();
+            for topic in &expected {
+                session.queue(topic.clone(), Bytes::new(), QoS::ExactlyOnce);
+            }
+            // The last connection holds as long as there is anything to say.
+            for packets in connections.into_iter().chain([usize::MAX]) {
+                let (outgoing, mut incoming) = mpsc::channel(1024);
+                session.resend(&outgoing);
+                for _ in 0..packets {
+                    let Ok(packet) = incoming.try_recv() else { break };
+                    device.answer(packet, &mut session, &outgoing);
+                }
+            }
+            prop_assert_eq!(device.taken, expected);
+        }
     }
 }

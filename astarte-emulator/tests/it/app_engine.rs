@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value as Json, json};
 
-use crate::world::{REALM, World, body};
+use crate::world::{REALM, World, body, interface};
 
 fn detail(body: &Json) -> &str {
     body["errors"]["detail"].as_str().unwrap_or_default()
@@ -244,6 +244,29 @@ async fn object_roots_change_their_shape() {
     device.publish_object("org.example.Object", "/b", json!({"temp": 3}), None).await.unwrap();
     let root = world.data(&id, "org.example.Object").await;
     assert_eq!((&root["a"]["temp"], &root["b"]["temp"]), (&json!(2.0), &json!(3.0)));
+}
+
+// Deprecated, but in use: an object without a base path is an array at the root.
+#[tokio::test]
+async fn objects_without_a_base_path() {
+    let world = World::new().await;
+    let mappings = json!([{"endpoint": "/temp", "type": "double"}, {"endpoint": "/on", "type": "boolean"}]);
+    for (name, owner) in [("org.example.Flat", "device"), ("org.example.ServerFlat", "server")] {
+        let definition = interface(name, "datastream", owner, "object", mappings.clone());
+        world.realm.install_interface(&definition).unwrap();
+    }
+    let id = world.device();
+    let introspection = [("org.example.Flat", 1, 0), ("org.example.ServerFlat", 1, 0)];
+    let device = world.realm.connect(&id, introspection).await.unwrap();
+    assert_eq!(world.data(&id, "org.example.Flat").await, json!({}));
+    device.publish_object("org.example.Flat", "/", json!({"temp": 1}), None).await.unwrap();
+    let root = world.data(&id, "org.example.Flat").await;
+    assert_eq!((&root[0]["temp"], &root[0]["on"]), (&json!(1.0), &Json::Null));
+    let url = devices(&format!("/{id}/interfaces/org.example.ServerFlat"));
+    assert_eq!(world.post(&url, json!({"on": true})).await.0, StatusCode::OK);
+    device.received().await;
+    let Some(ServerMessage::Value { path, value, .. }) = device.received().await else { panic!("no value") };
+    assert_eq!((path.as_str(), value), ("/", bson::bson!({"on": true})));
 }
 
 #[tokio::test]
