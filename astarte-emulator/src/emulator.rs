@@ -88,12 +88,16 @@ impl EmulatorBuilder {
         self
     }
 
-    /// Starts listening. Must be called within a Tokio runtime.
+    /// Starts listening. All background work runs on the Tokio runtime of the caller.
     ///
     /// # Errors
     ///
     /// [`Error::Listen`] when an address is taken, [`Error::CaDir`] and [`Error::Tls`] when the certificate
     /// directory is of no use, [`Error::InvalidPublicKey`] and [`Error::InvalidHostName`] for bad settings.
+    ///
+    /// # Panics
+    ///
+    /// Outside a Tokio runtime.
     pub async fn start(self) -> Result<Emulator, Error> {
         let ca = match &self.ca_dir {
             Some(dir) => CertificateAuthority::in_dir(dir)?,
@@ -118,7 +122,7 @@ impl EmulatorBuilder {
         };
         let base_url = Url::parse(&base_url).map_err(invalid_host)?;
 
-        let tasks = Tasks::default();
+        let tasks = Tasks::new();
         let faults = Faults::default();
         let deliverer = Deliverer::new(tasks.clone(), faults.clone()).map_err(Error::HttpClient)?;
         let shared = Arc::new(Shared {

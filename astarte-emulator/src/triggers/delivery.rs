@@ -244,7 +244,8 @@ impl Deliveries {
         *self.0.borrow()
     }
 
-    /// Waits until no event is waiting or under way, retries included.
+    /// Waits until no event is waiting or under way, retries included. An emulator that has ended delivers nothing
+    /// more: events that waited then are never done.
     ///
     /// An event is counted before whatever caused it is acknowledged: after a simulated device's
     /// [`publish`](crate::DeviceLink::publish) returned, `idle` covers the events of that message.

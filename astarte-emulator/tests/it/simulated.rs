@@ -111,3 +111,27 @@ async fn shutdown_ends_everything() {
     let again = Emulator::builder().http_addr(http_addr).mqtt_addr(mqtt).start().await.unwrap();
     again.shutdown().await;
 }
+
+// Handles and links are used from plain threads, and may be dropped when the runtime is gone.
+#[test]
+fn handles_work_outside_the_runtime() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (world, link) = runtime.block_on(async {
+        let world = World::new().await;
+        for on in ["device_registered", "device_disconnected"] {
+            let trigger = json!({
+                "name": on, "action": {"http_url": "http://127.0.0.1:1/", "http_method": "post"},
+                "simple_triggers": [{"type": "device_trigger", "on": on}],
+            });
+            let (status, _) = world.post(&format!("realmmanagement/v1/{REALM}/triggers"), trigger).await;
+            assert!(status.is_success());
+        }
+        let id = world.device();
+        let link = world.realm.connect(&id, [("org.example.Stream", 1, 0)]).await.unwrap();
+        (world, link)
+    });
+    world.device();
+    drop(runtime);
+    drop(link);
+    world.device();
+}
