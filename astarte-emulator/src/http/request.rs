@@ -61,7 +61,12 @@ impl Reply {
 
     /// 200 with `data`.
     pub(super) fn data(data: impl Into<Json>) -> Self {
-        Self { status: StatusCode::OK, location: None, body: Body::Json(json!({"data": data.into()})) }
+        Self::json(json!({"data": data.into()}))
+    }
+
+    /// 200 with a body that has more than `data`.
+    pub(super) fn json(body: Json) -> Self {
+        Self { status: StatusCode::OK, location: None, body: Body::Json(body) }
     }
 
     /// 201, with a body or without, and with the place of what was made.

@@ -206,6 +206,31 @@ async fn samples_and_their_order() {
     assert_eq!(milliseconds[0]["timestamp"], json!(at(4).timestamp_millis()));
 }
 
+#[tokio::test]
+async fn samples_as_tables() {
+    let world = World::new().await;
+    let id = world.device();
+    let device =
+        world.realm.connect(&id, [("org.example.Stream", 1, 0), ("org.example.Object", 1, 0)]).await.unwrap();
+    device.publish("org.example.Stream", "/a/at", json!(1), Some(at(0))).await.unwrap();
+    device.publish_object("org.example.Object", "/a", json!({"temp": 2}), None).await.unwrap();
+    let time = "2024-05-01T10:00:00.000Z";
+    let (_, table) = world.values(&id, "org.example.Stream/a/at?format=table&keep_milliseconds=true").await;
+    let metadata = json!({"columns": {"timestamp": 0, "at": 1}, "table_header": ["timestamp", "at"]});
+    assert_eq!(table, json!({"data": [[time, 1]], "metadata": metadata}));
+    let disjoint = world.data(&id, "org.example.Stream/a/at?format=disjoint_tables").await;
+    assert_eq!(disjoint, json!({"value": [[1, time]]}));
+    assert_eq!(world.data(&id, "org.example.Stream/b/at?format=disjoint_tables").await, json!({}));
+
+    let (_, table) = world.values(&id, "org.example.Object/a?format=table").await;
+    assert_eq!(table["metadata"]["table_header"], json!(["serial", "temp", "timestamp"]));
+    assert_eq!((&table["data"][0][0], &table["data"][0][1]), (&Json::Null, &json!(2.0)));
+    let disjoint = world.data(&id, "org.example.Object/a?format=disjoint_tables").await;
+    assert_eq!(disjoint["temp"][0][0], 2.0);
+    let (status, _) = world.values(&id, "org.example.Stream/a/at?format=other").await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
 // Text on full paths and in objects, a number on roots and in properties.
 #[tokio::test]
 async fn long_integers_change_their_spelling() {

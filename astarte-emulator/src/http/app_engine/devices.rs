@@ -6,7 +6,7 @@ use poem::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
 use crate::DeviceId;
-use crate::http::request::{ApiError, ApiRequest, Body, Reply};
+use crate::http::request::{ApiError, ApiRequest, Reply};
 use crate::realm::{Device, RealmState};
 
 const DEFAULT_LIMIT: usize = 1000;
@@ -19,7 +19,7 @@ pub(super) struct Page {
 
 impl From<Page> for Reply {
     fn from(page: Page) -> Self {
-        Self { status: StatusCode::OK, location: None, body: Body::Json(page.body) }
+        Self::json(page.body)
     }
 }
 

@@ -3,6 +3,7 @@
 mod devices;
 mod groups;
 mod read;
+mod tables;
 mod write;
 
 use poem::http::{Method, StatusCode};

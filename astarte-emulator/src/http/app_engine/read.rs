@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use poem::http::StatusCode;
 use serde_json::{Map, Value as Json, json};
 
-use super::{ApiError, ApiRequest, Reply, parse_time};
+use super::{ApiError, ApiRequest, Reply, parse_time, tables};
 use crate::DeviceId;
 use crate::interfaces::{InterfaceDef, PathError};
 use crate::realm::{InterfaceData, Object, RealmState, Sample};
@@ -21,11 +21,20 @@ struct Query {
     from: Option<Bound>,
     to: Option<DateTime<Utc>>,
     limit: Option<usize>,
+    /// Of the samples of one path; everything else is always structured.
+    format: Format,
     /// For roots of individual interfaces and for properties.
     plain: JsonStyle,
     /// For full paths and objects, where long integers are text.
     text: JsonStyle,
     now: DateTime<Utc>,
+}
+
+#[derive(Clone, Copy)]
+enum Format {
+    Structured,
+    Table,
+    DisjointTables,
 }
 
 #[derive(Clone, Copy)]
@@ -52,9 +61,12 @@ impl Query {
             None => None,
             Some(text) => Some(text.parse::<usize>().map_err(|_| ApiError::field("limit", "is invalid"))?),
         };
-        if request.query("format").is_some_and(|format| format != "structured") {
-            return Err(ApiError::field("format", "is not supported by this emulator"));
-        }
+        let format = match request.query("format") {
+            None | Some("structured") => Format::Structured,
+            Some("table") => Format::Table,
+            Some("disjoint_tables") => Format::DisjointTables,
+            Some(_) => return Err(ApiError::field("format", "is invalid")),
+        };
         if request.query("downsample_to").is_some() {
             return Err(ApiError::field("downsample_to", "is not supported by this emulator"));
         }
@@ -65,6 +77,7 @@ impl Query {
             from,
             to: time("to")?,
             limit,
+            format,
             plain: JsonStyle { long_integers, milliseconds },
             text: JsonStyle { long_integers: LongIntegers::Text, milliseconds },
             now: Utc::now(),
@@ -105,15 +118,15 @@ pub(super) fn values(
     let none = InterfaceData::default();
     let data = device.data(name, interface.major()).unwrap_or(&none);
     let path = if path.is_empty() { None } else { Some(format!("/{}", path.join("/"))) };
-    let json = match (path, interface.is_object()) {
+    let data = match (path, interface.is_object()) {
         (None, _) if interface.is_properties() => properties_below(data, "", query.plain),
         (Some(path), _) if interface.is_properties() => property(&interface, data, &path, query.plain)?,
         (None, false) => latest(data, "", &query),
-        (Some(path), false) => individual(&interface, data, &path, &query)?,
+        (Some(path), false) => return individual(&interface, data, &path, &query),
         (None, true) => objects(&interface, data, &query),
-        (Some(path), true) => object(&interface, data, &path, &query)?,
+        (Some(path), true) => return object(&interface, data, &path, &query),
     };
-    Ok(Reply::data(json))
+    Ok(Reply::data(data))
 }
 
 /// The interface in the version that the device announces.
@@ -157,27 +170,43 @@ fn individual(
     data: &InterfaceData,
     path: &str,
     query: &Query,
-) -> Result<Json, ApiError> {
+) -> Result<Reply, ApiError> {
     match interface.resolve(path) {
         Ok(_) => {}
         Err(PathError::Incomplete) => {
             let below = latest(data, path, query);
-            return if below == json!({}) { Err(path_not_found()) } else { Ok(below) };
+            return if below == json!({}) { Err(path_not_found()) } else { Ok(Reply::data(below)) };
         }
         Err(PathError::NoEndpoint | PathError::Invalid) => return Err(endpoint_not_found()),
     }
-    let samples = data.individual.get(path).map(|samples| query.select(samples, query.limit));
-    let samples = samples.filter(|samples| !samples.is_empty()).ok_or_else(path_not_found)?;
-    let milliseconds = query.text.milliseconds;
-    Ok(samples
-        .into_iter()
-        .map(|sample| {
-            json!({
-                "timestamp": timestamp_json(sample.timestamp, milliseconds),
-                "value": sample.value.to_json(query.text),
-            })
-        })
-        .collect())
+    let samples = samples(data.individual.get(path), query)?;
+    Ok(match query.format {
+        _ if samples.is_empty() => Reply::data(json!({})),
+        Format::Structured => {
+            Reply::data(samples.iter().map(|sample| sample_json(sample, query)).collect::<Json>())
+        }
+        Format::Table => {
+            let token = path.rsplit('/').next().unwrap_or_default();
+            Reply::json(tables::individual(token, &samples, query.text))
+        }
+        Format::DisjointTables => Reply::json(tables::individual_disjoint(&samples, query.text)),
+    })
+}
+
+/// The samples of one path. There must be some, except in disjoint tables, which may be empty.
+fn samples<'a, T>(stored: Option<&'a Vec<Sample<T>>>, query: &Query) -> Result<Vec<&'a Sample<T>>, ApiError> {
+    let samples = stored.map(|samples| query.select(samples, query.limit)).unwrap_or_default();
+    if samples.is_empty() && !matches!(query.format, Format::DisjointTables) {
+        return Err(path_not_found());
+    }
+    Ok(samples)
+}
+
+fn sample_json(sample: &Sample<Value>, query: &Query) -> Json {
+    json!({
+        "timestamp": timestamp_json(sample.timestamp, query.text.milliseconds),
+        "value": sample.value.to_json(query.text),
+    })
 }
 
 /// One sample for each path: the newest, or the first one after the bound.
@@ -218,7 +247,7 @@ fn object(
     data: &InterfaceData,
     path: &str,
     query: &Query,
-) -> Result<Json, ApiError> {
+) -> Result<Reply, ApiError> {
     match interface.resolve_base(path) {
         Ok(()) => {}
         Err(PathError::Incomplete) => return Err(path_not_found()),
@@ -227,9 +256,16 @@ fn object(
             return Err(if known { path_not_found() } else { endpoint_not_found() });
         }
     }
-    let samples = data.objects.get(path).map(|samples| query.select(samples, query.limit));
-    let samples = samples.filter(|samples| !samples.is_empty()).ok_or_else(path_not_found)?;
-    Ok(samples.into_iter().map(|sample| object_json(interface, sample, query)).collect())
+    let samples = samples(data.objects.get(path), query)?;
+    Ok(match query.format {
+        _ if samples.is_empty() => Reply::data(json!({})),
+        Format::Structured => {
+            let objects = samples.iter().map(|sample| object_json(interface, sample, query));
+            Reply::data(objects.collect::<Json>())
+        }
+        Format::Table => Reply::json(tables::object(interface, &samples, query.text)),
+        Format::DisjointTables => Reply::json(tables::object_disjoint(interface, &samples, query.text)),
+    })
 }
 
 /// All keys of the interface; those that were not sent are null.
