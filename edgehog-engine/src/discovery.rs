@@ -1,12 +1,14 @@
 //! Learning about devices from Astarte itself: when one is seen first, and all of them once in a while.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use edgehog_astarte::{AppEngine, AppEngineExt, DeviceId, DeviceListQuery, DeviceStatus};
 use edgehog_sdk::Interface;
 use edgehog_sdk::interfaces::SystemInfo;
-use edgehog_store::{DeviceObservation, Recorded};
+use edgehog_store::DeviceObservation;
+use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt};
 
 use crate::events::Effect;
@@ -90,29 +92,24 @@ impl Tenant {
         read_at: DateTime<Utc>,
         statuses: &[&DeviceStatus],
     ) -> Result<(), Error> {
-        let seen = statuses.iter().map(|status| DeviceObservation::new(realm.id, status.id.as_str()));
-        let known = self.record(&seen.collect::<Vec<_>>()).await?;
-        let unread = |status: &DeviceStatus| {
-            known.iter().any(|device| device.unread && device.device_id == status.id.as_str())
-        };
+        let ids: Vec<_> = statuses.iter().map(|status| status.id.as_str()).collect();
+        let mut tx = self.scope().begin().await?;
+        let unread: HashSet<_> = tx.device_unread(realm.id, &ids).await?.into_iter().collect();
+        tx.commit().await?;
         let mut observations = Vec::with_capacity(statuses.len());
         for status in statuses {
-            let observation = observed(realm, read_at, status);
-            observations.push(if unread(status) {
-                with_system_info(realm, status, observation).await
-            } else {
-                observation
+            let is_new = unread.contains(status.id.as_str());
+            observations.push(async move {
+                let observation = observed(realm, read_at, status);
+                if is_new { with_system_info(realm, status, observation).await } else { observation }
             });
         }
-        self.record(&observations).await?;
-        Ok(())
-    }
-
-    async fn record(&self, observations: &[DeviceObservation]) -> Result<Vec<Recorded>, Error> {
+        // All at once: the client lets only so many requests for a realm go at a time.
+        let observations = join_all(observations).await;
         let mut tx = self.scope().begin().await?;
-        let recorded = tx.device_record(observations).await?;
+        tx.device_record(&observations).await?;
         tx.commit().await?;
-        Ok(recorded)
+        Ok(())
     }
 }
 

@@ -273,6 +273,29 @@ impl TenantTx {
             .await?)
     }
 
+    /// Which of these devices are not known, or have never been recorded with a [status](DeviceObservation::status).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn device_unread(
+        &mut self,
+        realm: RealmKey,
+        device_ids: &[&str],
+    ) -> Result<Vec<String>, Error> {
+        let tenant = self.tenant();
+        Ok(sqlx::query_scalar(
+            "SELECT seen.id FROM unnest($3::text[]) AS seen (id) WHERE NOT EXISTS ( \
+                 SELECT FROM devices d WHERE d.tenant_id = $1 AND d.realm_id = $2 AND d.device_id = seen.id \
+                     AND d.status_read_at IS NOT NULL)",
+        )
+        .bind(tenant)
+        .bind(realm)
+        .bind(device_ids)
+        .fetch_all(self.connection())
+        .await?)
+    }
+
     /// Records what was observed, one observation for a device at most; devices not known yet are made.
     ///
     /// # Errors

@@ -62,8 +62,8 @@ impl Root {
     }
 }
 
-/// What the device runtime is built with, beyond Rust and a C compiler.
-const RUNTIME_PACKAGES: [&str; 3] = ["libdbus-1-dev", "libudev-dev", "pkg-config"];
+/// What the device runtime is built and run with, beyond Rust and a C compiler.
+const RUNTIME_PACKAGES: [&str; 4] = ["dbus-daemon", "libdbus-1-dev", "libudev-dev", "pkg-config"];
 
 /// Sees to it that the libraries of the device runtime are installed.
 pub(crate) async fn runtime_libraries(interrupt: &Interrupt) -> Result<()> {
@@ -77,6 +77,9 @@ pub(crate) async fn runtime_libraries(interrupt: &Interrupt) -> Result<()> {
 }
 
 async fn runtime_libraries_present() -> bool {
+    if on_path("dbus-daemon").is_none() {
+        return false;
+    }
     // pkg-config rather than dpkg answers on every distribution.
     let query = process::capture(Command::new("pkg-config").args(["--exists", "libudev", "dbus-1"])).await;
     query.is_ok_and(|output| output.status.success())

@@ -1,1 +1,27 @@
-//! The engine, against a real PostgreSQL and an emulated Astarte.
+//! The engine against a real PostgreSQL. Journeys with Astarte stand in the workspace's `tests`.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot prepare a test has failed it")]
+
+mod events;
+mod provisioning;
+
+use edgehog_engine::{Engine, NewTenant, PgConnectOptions, Store, StoreConfig};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
+
+/// An engine on a database of its own, whose Astarte does not answer; and how to reach the database.
+async fn engine() -> (Engine, PgConnectOptions) {
+    let options = edgehog_test_database::create().await;
+    Store::migrate(&options).await.unwrap();
+    let store = Store::connect(StoreConfig::new(options.clone()).pool_size(4)).await.unwrap();
+    (Engine::builder(store, "http://localhost:4000".parse().unwrap()).build().unwrap(), options)
+}
+
+fn key_pair() -> KeyPair {
+    KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap()
+}
+
+fn new_tenant(slug: &str) -> NewTenant {
+    let realm_key = key_pair().serialize_pem();
+    let realm = slug.replace('-', "");
+    NewTenant::new(slug, slug, key_pair().public_key_pem(), "http://127.0.0.1:9", realm, realm_key.into())
+}

@@ -96,6 +96,7 @@ async fn a_batch_is_recorded_whole_or_not_at_all() {
     assert!(recorded.len() == 300 && recorded.iter().all(|device| device.unread));
     let read = DeviceObservation::new(realm, "000").status(at(9), true, None, None, None);
     assert!(!tx.device_record(&[read]).await.unwrap()[0].unread);
+    assert_eq!(tx.device_unread(realm, &["000", "001", "stranger"]).await.unwrap(), ["001", "stranger"]);
     tx.commit().await.unwrap();
 
     let mut tx = scope.begin().await.unwrap();
