@@ -4,7 +4,7 @@ use std::time::Duration;
 use edgehog_astarte::{HttpConfig, TriggerEvent};
 use edgehog_store::{NewTenant, Store};
 use futures::StreamExt;
-use tokio::sync::mpsc;
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -15,8 +15,8 @@ use crate::{Error, EventError, Tenant, provisioning, realm_resources};
 /// Tenants whose realms are reconciled at the same time.
 const REALMS_AT_ONCE: usize = 8;
 
-/// Tenants that may wait to be reconciled out of turn. What does not fit is reconciled in turn.
-const WAITING: usize = 64;
+/// The pause before listening again for changes of tenants, when the database was away.
+const LISTEN_AGAIN: Duration = Duration::from_secs(5);
 
 /// Everything the server does, minus HTTP. Cheap to clone.
 ///
@@ -41,8 +41,6 @@ struct Inner {
     directory: Directory,
     public_url: Url,
     interval: Duration,
-    out_of_turn: mpsc::Sender<String>,
-    requests: tokio::sync::Mutex<mpsc::Receiver<String>>,
 }
 
 /// Settings of an [`Engine`].
@@ -86,14 +84,11 @@ impl EngineBuilder {
             Some(http) => http,
             None => HttpConfig::default().build_client()?,
         };
-        let (out_of_turn, requests) = mpsc::channel(WAITING);
         Ok(Engine(Arc::new(Inner {
             directory: Directory::new(self.store.clone(), http, self.read_timeout),
             store: self.store,
             public_url: self.public_url,
             interval: self.interval,
-            out_of_turn,
-            requests: tokio::sync::Mutex::new(requests),
         })))
     }
 }
@@ -119,7 +114,8 @@ impl Engine {
         self.0.directory.find(slug).await
     }
 
-    /// Makes a tenant with its realm. Astarte is not asked; its realm is made ready by [`Engine::run`], at once.
+    /// Makes a tenant with its realm. Astarte is not asked; its realm is made ready by [`Engine::run`] soon after, in
+    /// whichever process that runs.
     ///
     /// # Errors
     ///
@@ -127,10 +123,7 @@ impl Engine {
     /// [`edgehog_store::Error::Taken`]. Nothing is made then.
     pub async fn provision_tenant(&self, new: &NewTenant) -> Result<edgehog_store::Tenant, Vec<Error>> {
         provisioning::validate(new)?;
-        let tenant = self.0.store.registry().tenant_create(new).await.map_err(|error| vec![error.into()])?;
-        // A full queue means that much is to be done already; the tenant is then reconciled in its turn.
-        let _ = self.0.out_of_turn.try_send(tenant.slug.clone());
-        Ok(tenant)
+        self.0.store.registry().tenant_create(new).await.map_err(|error| vec![error.into()])
     }
 
     /// Gives an existing tenant all of these values; its devices stay. `None` where there is no tenant of this slug.
@@ -160,19 +153,46 @@ impl Engine {
     /// Works in the background until `stop` is cancelled: keeps every realm's interfaces, triggers and delivery policy
     /// as they must be, and the devices' states as Astarte knows them. Any number of engines may run on one database.
     pub async fn run(self, stop: CancellationToken) {
-        let mut requests = self.0.requests.lock().await;
-        let mut turn = tokio::time::interval(self.0.interval);
-        turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let work = async {
-            loop {
-                tokio::select! {
-                    _ = turn.tick() => self.reconcile_all().await,
-                    Some(slug) = requests.recv() => self.reconcile(&slug).await,
-                }
-            }
-        };
+        let work = async { tokio::join!(self.reconcile_in_turn(), self.reconcile_changed()) };
         // All of it can be begun again, so it may end anywhere.
         let _ = stop.run_until_cancelled(work).await;
+    }
+
+    async fn reconcile_in_turn(&self) {
+        let mut turn = tokio::time::interval(self.0.interval);
+        turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            turn.tick().await;
+            self.reconcile_all().await;
+        }
+    }
+
+    /// Reconciles tenants when they are made or changed.
+    async fn reconcile_changed(&self) {
+        loop {
+            if let Err(error) = self.follow_changes().await {
+                let error = &error as &dyn std::error::Error;
+                tracing::warn!(
+                    error,
+                    "changes of tenants are not heard; they take effect in turn until they are"
+                );
+            }
+            tokio::time::sleep(LISTEN_AGAIN).await;
+        }
+    }
+
+    async fn follow_changes(&self) -> Result<(), Error> {
+        let mut changes = self.0.store.registry().tenant_changes().await?;
+        loop {
+            match changes.next().await? {
+                Some(slug) => {
+                    self.0.directory.forget(&slug);
+                    self.reconcile(&slug).await;
+                }
+                // What was missed is found in turn.
+                None => self.0.directory.forget_all(),
+            }
+        }
     }
 
     async fn reconcile_all(&self) {

@@ -14,7 +14,7 @@ use url::Url;
 use crate::ingest::EventQueue;
 use crate::{Error, InvalidPublicKey, Store, VerifyingKey};
 
-/// How long a tenant's settings are used before they are looked up again. A change takes effect everywhere within it.
+/// How long a tenant's settings are used before they are looked up again, where nobody listens for changes.
 const FRESH: Duration = Duration::from_secs(5);
 
 /// A tenant with what serving it takes. Cheap to clone; looked up anew for each request.
@@ -114,6 +114,16 @@ impl Directory {
         };
         let tenant = self.tenant(row, realm, known.map(|(_, tenant)| tenant));
         Ok(Some(self.remember(slug, looked_up, tenant)))
+    }
+
+    /// Looks the tenant up anew when it is asked for next.
+    pub(crate) fn forget(&self, slug: &str) {
+        self.known().remove(slug);
+    }
+
+    /// The same for all tenants.
+    pub(crate) fn forget_all(&self) {
+        self.known().clear();
     }
 
     fn tenant(&self, row: edgehog_store::Tenant, realm: Option<Realm>, known: Option<Tenant>) -> Tenant {

@@ -53,7 +53,7 @@ enum Action {
         #[arg(long)]
         seconds: Option<u32>,
     },
-    /// Make a tenant, or change the one that has this slug. A running server notices within ten minutes.
+    /// Make a tenant, or change the one that has this slug.
     Provision {
         #[command(flatten)]
         database: Database,

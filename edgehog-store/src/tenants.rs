@@ -3,6 +3,7 @@ use std::fmt;
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use sqlx::postgres::PgListener;
 use sqlx::{FromRow, PgConnection, PgPool, Postgres, Row, Transaction};
 
 use crate::Error;
@@ -210,6 +211,7 @@ impl Registry {
         .fetch_one(&mut *tx)
         .await?;
         realm_put(&mut tx, tenant.tenant_id, new).await?;
+        notify(&mut tx, &tenant.slug).await?;
         tx.commit().await?;
         Ok(tenant)
     }
@@ -234,6 +236,7 @@ impl Registry {
         .await?;
         if let Some(tenant) = &tenant {
             realm_put(&mut tx, tenant.tenant_id, new).await?;
+            notify(&mut tx, &tenant.slug).await?;
         }
         tx.commit().await?;
         Ok(tenant)
@@ -246,16 +249,54 @@ impl Registry {
     /// [`Error::Database`].
     pub async fn tenant_delete(&self, tenant: TenantId) -> Result<Option<Tenant>, Error> {
         let mut tx = self.begin().await?;
-        let deleted = sqlx::query_as(
+        let deleted: Option<Tenant> = sqlx::query_as(
             "DELETE FROM tenants WHERE tenant_id = $1 \
              RETURNING tenant_id, name, slug, default_locale, public_key",
         )
         .bind(tenant)
         .fetch_optional(&mut *tx)
         .await?;
+        if let Some(tenant) = &deleted {
+            notify(&mut tx, &tenant.slug).await?;
+        }
         tx.commit().await?;
         Ok(deleted)
     }
+
+    /// Listens for tenants that are made, changed or deleted, by whichever process. Takes one connection for itself.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn tenant_changes(&self) -> Result<TenantChanges, Error> {
+        let mut listener = PgListener::connect_with(&self.pool).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(TenantChanges(listener))
+    }
+}
+
+/// Where changes of tenants are told to the other connections.
+const CHANNEL: &str = "edgehog_tenants";
+
+/// Changes of tenants, as they are committed.
+#[derive(Debug)]
+pub struct TenantChanges(PgListener);
+
+impl TenantChanges {
+    /// The slug of the next tenant that changes. `None` says that the connection broke and is restored: changes may
+    /// have been missed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] where the connection cannot be restored.
+    pub async fn next(&mut self) -> Result<Option<String>, Error> {
+        Ok(self.0.try_recv().await?.map(|change| change.payload().to_owned()))
+    }
+}
+
+async fn notify(connection: &mut PgConnection, slug: &str) -> Result<(), Error> {
+    sqlx::query("SELECT pg_notify($1, $2)").bind(CHANNEL).bind(slug).execute(connection).await?;
+    Ok(())
 }
 
 /// Makes the tenant's realm, or changes it. A cluster that is known already is used again.

@@ -4,14 +4,15 @@ mod connection;
 mod devices;
 mod error;
 mod ids;
+mod order;
 mod scalars;
 mod telemetry;
 mod tenants;
 
-use async_graphql::{Context, EmptyMutation, EmptySubscription, ID, Interface, MergedObject, Object, Result};
+use async_graphql::{
+    Context, EmptyMutation, EmptySubscription, ID, Interface, MergedObject, Object, Request, Result,
+};
 use edgehog_engine::{DeviceReads, Tenant};
-
-pub(crate) use self::error::to_json;
 
 /// The schema of `/tenants/{slug}/api`. It needs a tenant, which `edgehog_server::endpoint` gives to each request.
 pub type Schema = async_graphql::Schema<RootQueryType, EmptyMutation, EmptySubscription>;
@@ -36,14 +37,25 @@ pub fn schema() -> Schema {
 #[graphql(name = "RootQueryType")]
 pub struct RootQueryType(NodeQuery, devices::DeviceQuery, tenants::TenantQuery);
 
+/// Runs a document for a tenant, and gives the answer as JSON text.
+pub(crate) async fn execute(schema: &Schema, tenant: Tenant, mut request: Request) -> String {
+    // A document that cannot be read has no order; why it cannot be read is told by running it.
+    let document = request.parsed_query().ok().cloned();
+    let mut response = schema.execute(request.data(TenantContext::new(tenant))).await;
+    if let Some(document) = document {
+        order::arrange(&document, &mut response.data);
+    }
+    error::to_json(&response)
+}
+
 /// What belongs to one request: the tenant, and what was read of its devices so far.
-pub(crate) struct TenantContext {
+struct TenantContext {
     tenant: Tenant,
     reads: DeviceReads,
 }
 
 impl TenantContext {
-    pub(crate) fn new(tenant: Tenant) -> Self {
+    fn new(tenant: Tenant) -> Self {
         Self { reads: tenant.device_reads(), tenant }
     }
 

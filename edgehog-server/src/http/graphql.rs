@@ -14,7 +14,6 @@ use serde_json::{Value, json};
 
 use super::error::Refusal;
 use super::{State, auth};
-use crate::graphql::{TenantContext, to_json};
 
 /// Bodies without uploads.
 const MAX_BODY: usize = 8_000_000;
@@ -106,9 +105,9 @@ async fn answer(state: &State, tenant: Tenant, parameters: Parameters) -> Respon
         Ok(operation) => operation,
         Err(unusable) => return unusable.into_response(),
     };
-    let response = state.schema.execute(operation.data(TenantContext::new(tenant))).await;
-    let body = to_json(&response);
-    body.with_content_type("application/json; charset=utf-8")
+    let answer = crate::graphql::execute(&state.schema, tenant, operation).await;
+    answer
+        .with_content_type("application/json; charset=utf-8")
         .with_header(header::CACHE_CONTROL, "max-age=0, private, must-revalidate")
         .into_response()
 }

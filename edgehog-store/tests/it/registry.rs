@@ -104,3 +104,19 @@ async fn an_unfit_login_is_refused() {
     assert!(matches!(refused, Error::Login(_)), "{refused:?}");
     connection.execute(sqlx::AssertSqlSafe(format!("DROP ROLE {stranger}"))).await.unwrap();
 }
+
+/// Every process learns of tenants that are made, changed and deleted, when that is committed.
+#[tokio::test]
+async fn changes_are_told() {
+    let store = store().await;
+    let registry = store.registry();
+    let mut changes = registry.tenant_changes().await.unwrap();
+    let made = registry.tenant_create(&new_tenant("plant-one")).await.unwrap();
+    registry.tenant_create(&new_tenant("plant-one")).await.unwrap_err();
+    registry.tenant_update(&new_tenant("plant-one")).await.unwrap();
+    registry.tenant_delete(made.tenant_id).await.unwrap();
+    registry.tenant_create(&new_tenant("plant-two")).await.unwrap();
+    for slug in ["plant-one", "plant-one", "plant-one", "plant-two"] {
+        assert_eq!(changes.next().await.unwrap().as_deref(), Some(slug));
+    }
+}
