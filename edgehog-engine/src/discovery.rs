@@ -25,9 +25,13 @@ impl Tenant {
     /// Reads what Astarte knows of a device that was seen first just now. Returns when it is recorded, or when that
     /// takes too long to wait for; a failure is mended by the device's next event or the next reconciliation.
     pub(crate) async fn meet(&self, device_id: String) {
+        let Some(realm) = self.realm().cloned() else { return };
+        let Some(leave) = realm.introduction() else { return };
         let tenant = self.clone();
         let learning = tokio::spawn(async move {
+            let _until_done = leave;
             if let Err(error) = tenant.learn(&device_id).await {
+                realm.introduction_failed();
                 let error = &error as &dyn std::error::Error;
                 let tenant = &tenant.info().slug;
                 tracing::warn!(%tenant, device = device_id, error, "the status of a new device could not be read");

@@ -9,6 +9,7 @@ use chrono::{DateTime, Utc};
 use edgehog_astarte::{Client, RealmName, SigningKey};
 use edgehog_store::{Realm, RealmKey, TenantScope};
 use secrecy::ExposeSecret;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
 use crate::ingest::EventQueue;
@@ -16,6 +17,13 @@ use crate::{Error, InvalidPublicKey, Store, VerifyingKey};
 
 /// How long a tenant's settings are used before they are looked up again, where nobody listens for changes.
 const FRESH: Duration = Duration::from_secs(5);
+
+/// New devices of a realm that Astarte is asked about at the same time. When a whole fleet shows up at once, the rest is
+/// read when the realm is reconciled.
+const INTRODUCTIONS: usize = 64;
+
+/// How long Astarte is not asked about new devices after it failed to answer.
+const RECOVERY: Duration = Duration::from_secs(30);
 
 /// A tenant with what serving it takes. Cheap to clone; looked up anew for each request.
 #[derive(Clone, Debug)]
@@ -38,6 +46,8 @@ pub(crate) struct TenantRealm {
     pub(crate) name: String,
     client: Option<Client>,
     updated_at: DateTime<Utc>,
+    introductions: Arc<Semaphore>,
+    failed: Mutex<Option<Instant>>,
 }
 
 impl TenantRealm {
@@ -48,6 +58,21 @@ impl TenantRealm {
     /// [`Error::NoRealm`] where the stored URL or key is of no use; the log says why.
     pub(crate) fn client(&self) -> Result<&Client, Error> {
         self.client.as_ref().ok_or(Error::NoRealm)
+    }
+
+    /// Leave to read about a new device now, unless much is being read already, or a read failed a moment ago: events
+    /// must not wait for an Astarte that is away.
+    pub(crate) fn introduction(&self) -> Option<OwnedSemaphorePermit> {
+        let failed = *self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        if failed.is_some_and(|failed| failed.elapsed() < RECOVERY) {
+            return None;
+        }
+        self.introductions.clone().try_acquire_owned().ok()
+    }
+
+    /// Notes that a read about a new device failed.
+    pub(crate) fn introduction_failed(&self) {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
 }
 
@@ -159,7 +184,14 @@ impl Directory {
                 "the tenant's realm is unusable; mend its URL, name or private key"
             );
         });
-        TenantRealm { id: realm.id, name: realm.name, client: client.ok(), updated_at: realm.updated_at }
+        TenantRealm {
+            id: realm.id,
+            name: realm.name,
+            client: client.ok(),
+            updated_at: realm.updated_at,
+            introductions: Arc::new(Semaphore::new(INTRODUCTIONS)),
+            failed: Mutex::default(),
+        }
     }
 
     /// Of two lookups at once the later one stands, and its queue is the one in use.

@@ -34,7 +34,11 @@ impl ResponseError for Refusal {
 
 /// Turns whatever ended a request into that shape.
 pub(crate) async fn render(error: poem::Error) -> Response {
-    body(error.status())
+    body(match error.status() {
+        // A route is a path with its method: another method is another route.
+        StatusCode::METHOD_NOT_ALLOWED => StatusCode::NOT_FOUND,
+        status => status,
+    })
 }
 
 fn body(status: StatusCode) -> Response {

@@ -11,6 +11,7 @@ use poem::web::{Data, Path};
 use poem::{Body, IntoResponse, Request, Response, handler};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use tracing::Instrument;
 
 use super::error::Refusal;
 use super::{State, auth};
@@ -105,7 +106,9 @@ async fn answer(state: &State, tenant: Tenant, parameters: Parameters) -> Respon
         Ok(operation) => operation,
         Err(unusable) => return unusable.into_response(),
     };
-    let answer = crate::graphql::execute(&state.schema, tenant, operation).await;
+    let slug = tenant.info().slug.clone();
+    let span = tracing::info_span!("graphql", tenant = slug, operation = operation.operation_name);
+    let answer = crate::graphql::execute(&state.schema, tenant, operation).instrument(span).await;
     answer
         .with_content_type("application/json; charset=utf-8")
         .with_header(header::CACHE_CONTROL, "max-age=0, private, must-revalidate")

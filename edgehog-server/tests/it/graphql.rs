@@ -61,15 +61,20 @@ async fn unusable_requests_are_400() {
 async fn documents_that_cannot_run_say_why() {
     let server = Server::start().await;
     let nested = "{ fields { type ".repeat(20) + "{ name }" + &" } }".repeat(20);
+    let endless = "{ a ".repeat(500_000);
+    let lists = format!("{{ device(id: {}) {{ id }} }}", "[".repeat(500_000));
     for document in [
+        endless,
+        lists,
         "{".to_owned(),
         "{ nothing }".to_owned(),
         "{ device { id } }".to_owned(),
         format!("{{ __schema {{ types {nested} }} }}"),
     ] {
         let answer = server.query(&document).await;
-        assert!(answer["errors"][0]["message"].is_string(), "{document}: {answer}");
-        assert!(answer.get("data").is_none(), "{document}: {answer}");
+        let shown = &document[..document.len().min(80)];
+        assert!(answer["errors"][0]["message"].is_string(), "{shown}: {answer}");
+        assert!(answer.get("data").is_none(), "{shown}: {answer}");
     }
 }
 

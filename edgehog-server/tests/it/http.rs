@@ -24,7 +24,12 @@ async fn unknown_routes_are_404() {
         assert_eq!(answer.status(), 404, "{path}");
         assert_eq!(answer.json::<Value>().await.unwrap(), json!({ "errors": { "detail": "Not Found" } }));
     }
+    for path in ["/health", "/version", "/tenants/plant-one/api"] {
+        let answer = server.http.delete(format!("{}{path}", server.url)).send().await.unwrap();
+        assert_eq!(answer.status(), 404, "DELETE {path}");
+    }
     assert_eq!(get("/version/").await.status(), 200);
+    assert_eq!(server.http.head(format!("{}/health", server.url)).send().await.unwrap().status(), 200);
 }
 
 /// Browsers of any origin may use the API, and every answer says which request it is for.
