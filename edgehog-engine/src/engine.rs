@@ -2,9 +2,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edgehog_astarte::{HttpConfig, TriggerEvent};
-use edgehog_store::{NewTenant, Store};
+use edgehog_store::{Error as StoreError, NewTenant, Store, TenantChanges};
 use futures::StreamExt;
-use tokio::time::MissedTickBehavior;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -153,44 +153,55 @@ impl Engine {
     /// Works in the background until `stop` is cancelled: keeps every realm's interfaces, triggers and delivery policy
     /// as they must be, and the devices' states as Astarte knows them. Any number of engines may run on one database.
     pub async fn run(self, stop: CancellationToken) {
-        let work = async { tokio::join!(self.reconcile_in_turn(), self.reconcile_changed()) };
+        let turn_now = Notify::new();
+        let work =
+            async { tokio::join!(self.reconcile_in_turn(&turn_now), self.reconcile_changed(&turn_now)) };
         // All of it can be begun again, so it may end anywhere.
         let _ = stop.run_until_cancelled(work).await;
     }
 
-    async fn reconcile_in_turn(&self) {
-        let mut turn = tokio::time::interval(self.0.interval);
-        turn.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    async fn reconcile_in_turn(&self, turn_now: &Notify) {
         loop {
-            turn.tick().await;
+            tokio::select! {
+                () = tokio::time::sleep(self.0.interval) => {}
+                () = turn_now.notified() => {}
+            }
             self.reconcile_all().await;
         }
     }
 
-    /// Reconciles tenants when they are made or changed.
-    async fn reconcile_changed(&self) {
+    /// Reconciles tenants when they are made or changed. What changed while nobody listened is found by a turn, so there
+    /// is one after listening has begun, however that went.
+    async fn reconcile_changed(&self, turn_now: &Notify) {
+        let mut listens = true;
         loop {
-            if let Err(error) = self.follow_changes().await {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(
-                    error,
-                    "changes of tenants are not heard; they take effect in turn until they are"
-                );
+            let changes = self.0.store.registry().tenant_changes().await;
+            if listens || changes.is_ok() {
+                turn_now.notify_one();
             }
+            listens = changes.is_ok();
+            let ended = match changes {
+                Ok(changes) => self.follow(changes, turn_now).await,
+                Err(error) => error,
+            };
+            warn_deaf(&ended);
             tokio::time::sleep(LISTEN_AGAIN).await;
         }
     }
 
-    async fn follow_changes(&self) -> Result<(), Error> {
-        let mut changes = self.0.store.registry().tenant_changes().await?;
+    /// Follows changes until they cannot be heard any more.
+    async fn follow(&self, mut changes: TenantChanges, turn_now: &Notify) -> StoreError {
         loop {
-            match changes.next().await? {
-                Some(slug) => {
+            match changes.next().await {
+                Ok(Some(slug)) => {
                     self.0.directory.forget(&slug);
                     self.reconcile(&slug).await;
                 }
-                // What was missed is found in turn.
-                None => self.0.directory.forget_all(),
+                Ok(None) => {
+                    self.0.directory.forget_all();
+                    turn_now.notify_one();
+                }
+                Err(error) => return error,
             }
         }
     }
@@ -239,4 +250,9 @@ impl Engine {
     fn trigger_url(&self, slug: &str) -> String {
         format!("{}/tenants/{slug}/triggers", self.0.public_url.as_str().trim_end_matches('/'))
     }
+}
+
+fn warn_deaf(error: &StoreError) {
+    let error = error as &dyn std::error::Error;
+    tracing::warn!(error, "changes of tenants are not heard; they take effect in turn until they are");
 }
