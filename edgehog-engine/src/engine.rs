@@ -1,10 +1,11 @@
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use edgehog_astarte::{HttpConfig, TriggerEvent};
-use edgehog_store::{Error as StoreError, NewTenant, Store, TenantChanges};
-use futures::StreamExt;
-use tokio::sync::Notify;
+use edgehog_store::{Error as StoreError, Lease, NewTenant, RECONCILIATION, Store, TenantChanges};
+use futures::future::join_all;
+use tokio::sync::{Notify, Semaphore};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
@@ -17,6 +18,15 @@ const REALMS_AT_ONCE: usize = 8;
 
 /// The pause before listening again for changes of tenants, when the database was away.
 const LISTEN_AGAIN: Duration = Duration::from_secs(5);
+
+/// The pause before asking again for a realm that somebody else reconciles.
+const BUSY: Duration = Duration::from_millis(500);
+
+/// How far the reconciliation of a tenant got.
+enum Progress {
+    Done,
+    Busy,
+}
 
 /// Everything the server does, minus HTTP. Cheap to clone.
 ///
@@ -41,6 +51,7 @@ struct Inner {
     directory: Directory,
     public_url: Url,
     interval: Duration,
+    realms: Semaphore,
 }
 
 /// Settings of an [`Engine`].
@@ -89,6 +100,7 @@ impl EngineBuilder {
             store: self.store,
             public_url: self.public_url,
             interval: self.interval,
+            realms: Semaphore::new(REALMS_AT_ONCE),
         })))
     }
 }
@@ -161,12 +173,14 @@ impl Engine {
     }
 
     async fn reconcile_in_turn(&self, turn_now: &Notify) {
+        // Another server's round will do for ours, but for the first one: settings may have changed since.
+        let round = self.0.interval * 3 / 4;
         loop {
-            tokio::select! {
-                () = tokio::time::sleep(self.0.interval) => {}
-                () = turn_now.notified() => {}
-            }
-            self.reconcile_all().await;
+            let recent = tokio::select! {
+                () = tokio::time::sleep(self.0.interval) => round,
+                () = turn_now.notified() => Duration::ZERO,
+            };
+            self.reconcile_all(recent).await;
         }
     }
 
@@ -191,11 +205,14 @@ impl Engine {
 
     /// Follows changes until they cannot be heard any more.
     async fn follow(&self, mut changes: TenantChanges, turn_now: &Notify) -> StoreError {
+        let mut work = JoinSet::new();
         loop {
             match changes.next().await {
                 Ok(Some(slug)) => {
                     self.0.directory.forget(&slug);
-                    self.reconcile(&slug).await;
+                    let engine = self.clone();
+                    work.spawn(async move { engine.reconcile(&slug, Duration::ZERO).await });
+                    while work.try_join_next().is_some() {}
                 }
                 Ok(None) => {
                     self.0.directory.forget_all();
@@ -206,45 +223,62 @@ impl Engine {
         }
     }
 
-    async fn reconcile_all(&self) {
-        let tenants = match self.0.store.registry().tenant_list().await {
-            Ok(tenants) => tenants,
+    async fn reconcile_all(&self, recent: Duration) {
+        match self.0.store.registry().tenant_list().await {
+            Ok(tenants) => {
+                join_all(tenants.iter().map(|tenant| self.reconcile(&tenant.slug, recent))).await;
+            }
             Err(error) => {
                 let error = &error as &dyn std::error::Error;
                 tracing::error!(
                     error,
                     "the tenants could not be listed; no realm is reconciled until the next turn"
                 );
-                return;
-            }
-        };
-        futures::stream::iter(tenants)
-            .for_each_concurrent(REALMS_AT_ONCE, |tenant| async move { self.reconcile(&tenant.slug).await })
-            .await;
-    }
-
-    /// Reconciles one tenant. A failure is its own affair and ends with its report.
-    #[tracing::instrument(skip(self))]
-    async fn reconcile(&self, tenant: &str) {
-        match self.reconcile_tenant(tenant).await {
-            Ok(()) => {}
-            Err(error) => {
-                let error = &error as &dyn std::error::Error;
-                tracing::warn!(
-                    error,
-                    "the realm could not be reconciled; look at its URL and private key, and at Astarte's health"
-                );
             }
         }
     }
 
-    async fn reconcile_tenant(&self, slug: &str) -> Result<(), Error> {
-        let Some(tenant) = self.tenant(slug).await? else { return Ok(()) };
+    /// Reconciles one tenant. A failure is its own affair and ends with its report.
+    #[tracing::instrument(skip(self, recent))]
+    async fn reconcile(&self, tenant: &str, recent: Duration) {
+        let begun = Instant::now();
+        loop {
+            match self.reconcile_tenant(tenant, recent + begun.elapsed()).await {
+                Ok(Progress::Done) => return,
+                // What the other one does may be older than what is wanted here: try until it is done.
+                Ok(Progress::Busy) if begun.elapsed() < RECONCILIATION => tokio::time::sleep(BUSY).await,
+                Ok(Progress::Busy) => {
+                    return tracing::warn!("somebody else takes too long to reconcile the realm");
+                }
+                Err(error) => {
+                    let error = &error as &dyn std::error::Error;
+                    return tracing::warn!(
+                        error,
+                        "the realm could not be reconciled; look at its URL and private key, and at Astarte's health"
+                    );
+                }
+            }
+        }
+    }
+
+    async fn reconcile_tenant(&self, slug: &str, recent: Duration) -> Result<Progress, Error> {
+        // Never closed, so this always is a permit.
+        let _permit = self.0.realms.acquire().await.ok();
+        let Some(tenant) = self.tenant(slug).await? else { return Ok(Progress::Done) };
         let realm = tenant.realm().ok_or(Error::NoRealm)?;
-        realm_resources::reconcile(realm.client()?, &self.trigger_url(slug)).await?;
+        let client = realm.client()?;
+        let registry = self.0.store.registry();
+        let lease = match registry.realm_lease(tenant.info().tenant_id, recent).await? {
+            Lease::Granted(lease) => lease,
+            Lease::Busy => return Ok(Progress::Busy),
+            Lease::Done => return Ok(Progress::Done),
+        };
+        let reconciled = realm_resources::reconcile(client, &self.trigger_url(slug)).await;
+        registry.realm_release(lease, reconciled.is_ok()).await?;
+        reconciled?;
         let devices = tenant.reconcile_devices().await?;
         tracing::info!(devices, "the realm is reconciled");
-        Ok(())
+        Ok(Progress::Done)
     }
 
     fn trigger_url(&self, slug: &str) -> String {

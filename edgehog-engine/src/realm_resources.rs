@@ -72,6 +72,14 @@ fn unless_made_meanwhile(made: Result<(), AstarteError>) -> Result<(), AstarteEr
     }
 }
 
+/// And what it has just deleted is gone.
+fn unless_gone_meanwhile(deleted: Result<(), AstarteError>) -> Result<(), AstarteError> {
+    match deleted {
+        Err(error) if error.is_absent() => Ok(()),
+        deleted => deleted,
+    }
+}
+
 async fn reconcile_policy(realm: &dyn RealmManagement) -> Result<(), Error> {
     let wanted = Policy::new(POLICY, 100)
         .handler(ErrorHandler::retry(HandledErrors::ServerError))
@@ -85,10 +93,10 @@ async fn reconcile_policy(realm: &dyn RealmManagement) -> Result<(), Error> {
             for name in realm.triggers().await? {
                 let users = realm.trigger(&name).await?.filter(|it| it.policy.as_deref() == Some(POLICY));
                 if users.is_some() {
-                    realm.delete_trigger(&name).await?;
+                    unless_gone_meanwhile(realm.delete_trigger(&name).await)?;
                 }
             }
-            realm.delete_policy(POLICY).await?;
+            unless_gone_meanwhile(realm.delete_policy(POLICY).await)?;
         }
         None => {}
     }
@@ -114,7 +122,7 @@ fn is_installed(wanted: &Policy, installed: &Policy) -> bool {
 async fn reconcile_trigger(realm: &dyn RealmManagement, wanted: &Trigger) -> Result<(), AstarteError> {
     match absent_if_failing(realm.trigger(&wanted.name).await)? {
         Some(installed) if wanted.is_equivalent(&installed) => return Ok(()),
-        Some(_) => realm.delete_trigger(&wanted.name).await?,
+        Some(_) => unless_gone_meanwhile(realm.delete_trigger(&wanted.name).await)?,
         None => {}
     }
     tracing::info!(trigger = wanted.name, "installing");

@@ -55,6 +55,9 @@ CREATE TABLE edgehog.realms (
     cluster_id bigint NOT NULL REFERENCES edgehog.clusters,
     name text NOT NULL CHECK (name ~ '^[a-z][a-z0-9]{0,47}$'),
     private_key text NOT NULL,
+    -- When the last reconciliation that succeeded began; until when somebody who began another one is given time.
+    reconciled_at timestamptz,
+    reconciled_until timestamptz,
     inserted_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, id),

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
@@ -263,6 +264,54 @@ impl Registry {
         Ok(deleted)
     }
 
+    /// Asks to be the one who reconciles the tenant's realm, within [`RECONCILIATION`]. Nobody is, if a reconciliation that
+    /// succeeded began less than `recent` ago.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn realm_lease(&self, tenant: TenantId, recent: Duration) -> Result<Lease, Error> {
+        let mut tx = self.begin().await?;
+        let granted = sqlx::query_as(
+            "UPDATE realms SET reconciled_until = now() + make_interval(secs => $2) \
+             WHERE tenant_id = $1 AND coalesce(reconciled_until <= now(), true) \
+                 AND coalesce(reconciled_at <= now() - make_interval(secs => $3), true) \
+             RETURNING now() AS began, reconciled_until AS until",
+        )
+        .bind(tenant)
+        .bind(RECONCILIATION.as_secs_f64())
+        .bind(recent.as_secs_f64())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let busy = "SELECT EXISTS (SELECT FROM realms WHERE tenant_id = $1 AND reconciled_until > now())";
+        let lease = match granted {
+            Some((began, until)) => Lease::Granted(RealmLease { tenant, began, until }),
+            None if sqlx::query_scalar(busy).bind(tenant).fetch_one(&mut *tx).await? => Lease::Busy,
+            None => Lease::Done,
+        };
+        tx.commit().await?;
+        Ok(lease)
+    }
+
+    /// Ends a reconciliation, and notes it if it succeeded. One that took too long is nobody's any more.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`].
+    pub async fn realm_release(&self, lease: RealmLease, succeeded: bool) -> Result<(), Error> {
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE realms SET reconciled_until = NULL, reconciled_at = coalesce($3, reconciled_at) \
+             WHERE tenant_id = $1 AND reconciled_until = $2",
+        )
+        .bind(lease.tenant)
+        .bind(lease.until)
+        .bind(succeeded.then_some(lease.began))
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await.map_err(Error::from)
+    }
+
     /// Listens for tenants that are made, changed or deleted, by whichever process. Takes one connection for itself.
     ///
     /// # Errors
@@ -273,6 +322,28 @@ impl Registry {
         listener.listen(CHANNEL).await?;
         Ok(TenantChanges(listener))
     }
+}
+
+/// How long one process may take to reconcile a realm. If it dies, another one begins after that.
+pub const RECONCILIATION: Duration = Duration::from_secs(120);
+
+/// Whether one may reconcile a realm now.
+#[derive(Debug)]
+pub enum Lease {
+    /// Yes, and nobody else may meanwhile.
+    Granted(RealmLease),
+    /// Somebody else does at this moment.
+    Busy,
+    /// Somebody did a moment ago, or there is no realm.
+    Done,
+}
+
+/// Leave to reconcile a realm; see [`Registry::realm_lease`].
+#[derive(Debug)]
+pub struct RealmLease {
+    tenant: TenantId,
+    began: DateTime<Utc>,
+    until: DateTime<Utc>,
 }
 
 /// Where changes of tenants are told to the other connections.
@@ -311,7 +382,7 @@ async fn realm_put(connection: &mut PgConnection, tenant: TenantId, new: &NewTen
     sqlx::query(
         "INSERT INTO realms (tenant_id, cluster_id, name, private_key) VALUES ($1, $2, $3, $4) \
          ON CONFLICT (tenant_id) DO UPDATE SET cluster_id = excluded.cluster_id, name = excluded.name, \
-             private_key = excluded.private_key, updated_at = now()",
+             private_key = excluded.private_key, reconciled_at = NULL, updated_at = now()",
     )
     .bind(tenant)
     .bind(cluster)

@@ -41,30 +41,45 @@ async fn a_new_realm_is_made_ready() {
     assert_eq!((policy.retry_times, policy.event_ttl, policy.maximum_capacity), (Some(3), Some(30), 100));
 }
 
-/// What differs is replaced, what is somebody else's is left alone, what is right is not touched.
-#[tokio::test]
-async fn a_realm_that_strayed_is_mended() {
-    let world = World::new().await;
+/// A realm in which somebody changed the policy and a trigger of ours, and has a trigger of his own.
+async fn stray(world: &World) -> (Trigger, Trigger) {
     let (realm, elsewhere) = (&world.client, HttpAction::post("https://elsewhere.example"));
-    let stale_policy = Policy::new("edgehog-retry-on-server-error", 7)
+    let policy = Policy::new("edgehog-retry-on-server-error", 7)
         .handler(ErrorHandler::retry(HandledErrors::Any))
         .retry_times(1);
-    realm.install_policy(&stale_policy).await.unwrap();
-    let stale =
+    realm.install_policy(&policy).await.unwrap();
+    let ours =
         Trigger::new("edgehog-connection", elsewhere.clone(), DeviceTrigger::new(DeviceEvent::Connected))
             .policy("edgehog-retry-on-server-error");
-    realm.install_trigger(&stale).await.unwrap();
-    let on_connection = DeviceTrigger::new(DeviceEvent::Connected);
-    let foreign = Trigger::new("somebody-elses", elsewhere, on_connection);
+    realm.install_trigger(&ours).await.unwrap();
+    let foreign = Trigger::new("somebody-elses", elsewhere, DeviceTrigger::new(DeviceEvent::Connected));
     realm.install_trigger(&foreign).await.unwrap();
+    (ours, foreign)
+}
 
-    world.provision().await;
-    let all = async || (triggers(&world).await.len() == TRIGGERS.len() + 1).then_some(());
-    world.until("all triggers", all).await;
-    let mended = realm.trigger("edgehog-connection").await.unwrap().unwrap();
-    assert!(!mended.is_equivalent(&stale));
-    assert_eq!(realm.policy("edgehog-retry-on-server-error").await.unwrap().unwrap().maximum_capacity, 100);
-    assert!(foreign.is_equivalent(&realm.trigger("somebody-elses").await.unwrap().unwrap()));
+/// What differs is replaced, what is somebody else's is left alone; two servers that do it at once do not fall out.
+#[tokio::test]
+async fn a_realm_that_strayed_is_mended() {
+    for replicas in [0, 2] {
+        let world = World::new().await;
+        let (stale, foreign) = stray(&world).await;
+        let mut others = Vec::new();
+        for _ in 0..replicas {
+            others.push(world.replica().await);
+        }
+        world.provision().await;
+        let realm = &world.client;
+        let is_mended = async || {
+            let mended = realm.trigger("edgehog-connection").await.unwrap();
+            let policy = realm.policy("edgehog-retry-on-server-error").await.unwrap();
+            let right = mended.is_some_and(|it| !it.is_equivalent(&stale))
+                && policy.is_some_and(|it| it.maximum_capacity == 100)
+                && triggers(&world).await.len() == TRIGGERS.len() + 1;
+            right.then_some(())
+        };
+        world.until("the realm to be mended", is_mended).await;
+        assert!(foreign.is_equivalent(&realm.trigger("somebody-elses").await.unwrap().unwrap()));
+    }
 }
 
 /// A later minor version in the realm is left as it is.

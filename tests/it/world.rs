@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use astarte_emulator::{Emulator, RealmHandle, RealmKey};
 use edgehog_astarte::Client;
-use edgehog_engine::{Engine, NewTenant, SigningKey, Store, StoreConfig, mint_tenant_token};
+use edgehog_engine::{
+    Engine, NewTenant, PgConnectOptions, SigningKey, Store, StoreConfig, mint_tenant_token,
+};
 use edgehog_sdk::interfaces;
 use poem::Server;
 use poem::listener::{Acceptor, Listener, TcpListener};
@@ -25,6 +27,7 @@ pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) engine: Engine,
     pub(crate) server_url: String,
+    database: PgConnectOptions,
     token: String,
     http: reqwest::Client,
     tenant_key: RealmKey,
@@ -43,7 +46,7 @@ impl World {
 
         let options = edgehog_test_database::create().await;
         Store::migrate(&options).await.unwrap();
-        let store = Store::connect(StoreConfig::new(options).pool_size(4)).await.unwrap();
+        let store = Store::connect(StoreConfig::new(options.clone()).pool_size(4)).await.unwrap();
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
         let server_url = format!("http://{address}");
@@ -57,7 +60,19 @@ impl World {
         let token = mint_tenant_token(&signing_key, None).unwrap().expose_secret().to_owned();
         let http = reqwest::Client::new();
         let _stop = stop.drop_guard();
-        Self { emulator, realm, realm_key, client, engine, server_url, token, http, tenant_key, _stop }
+        Self {
+            emulator,
+            realm,
+            realm_key,
+            client,
+            engine,
+            server_url,
+            database: options,
+            token,
+            http,
+            tenant_key,
+            _stop,
+        }
     }
 
     /// The same, with the tenant `plant-one`, whose realm is ready.
@@ -66,6 +81,15 @@ impl World {
         world.provision().await;
         world.until("the realm to be ready", async || world.is_ready().await.then_some(())).await;
         world
+    }
+
+    /// Another server on the same database, for as long as the guard lives.
+    pub(crate) async fn replica(&self) -> DropGuard {
+        let store = Store::connect(StoreConfig::new(self.database.clone()).pool_size(4)).await.unwrap();
+        let engine = Engine::builder(store, self.server_url.parse().unwrap()).build().unwrap();
+        let stop = CancellationToken::new();
+        tokio::spawn(engine.run(stop.clone()));
+        stop.drop_guard()
     }
 
     pub(crate) async fn provision(&self) {

@@ -1,4 +1,6 @@
-use edgehog_store::{Config, Error, Store};
+use std::time::Duration;
+
+use edgehog_store::{Config, Error, Lease, Store};
 use secrecy::ExposeSecret;
 use sqlx::{ConnectOptions, Executor};
 
@@ -119,4 +121,25 @@ async fn changes_are_told() {
     for slug in ["plant-one", "plant-one", "plant-one", "plant-two"] {
         assert_eq!(changes.next().await.unwrap().as_deref(), Some(slug));
     }
+}
+
+/// One reconciles a realm at a time; nobody does what was done a moment ago, unless the realm changed since.
+#[tokio::test]
+async fn a_realm_is_leased_to_one() {
+    const NOW: Duration = Duration::ZERO;
+    const RECENTLY: Duration = Duration::from_secs(600);
+    let store = store().await;
+    let (scope, _) = tenant(&store, "plant-one").await;
+    let registry = store.registry();
+    let lease = async |recent| registry.realm_lease(scope.tenant(), recent).await.unwrap();
+    let Lease::Granted(first) = lease(RECENTLY).await else { panic!("nobody else wants it") };
+    assert!(matches!(lease(NOW).await, Lease::Busy));
+    registry.realm_release(first, false).await.unwrap();
+    let Lease::Granted(second) = lease(RECENTLY).await else { panic!("the first one failed") };
+    registry.realm_release(second, true).await.unwrap();
+    assert!(matches!(lease(RECENTLY).await, Lease::Done));
+    let Lease::Granted(third) = lease(NOW).await else { panic!("now means now") };
+    registry.realm_release(third, true).await.unwrap();
+    registry.tenant_update(&new_tenant("plant-one")).await.unwrap();
+    assert!(matches!(lease(RECENTLY).await, Lease::Granted(_)));
 }

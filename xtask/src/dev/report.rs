@@ -50,7 +50,7 @@ impl Endpoints {
         println!("Try        curl -s {edgehog_url}{path} -H 'Authorization: Bearer {token}' \\");
         println!("             -H 'Content-Type: application/json' \\");
         println!(
-            "             -d '{{\"query\":\"{{ devices(first: 3) {{ edges {{ node {{ name online }} }} }} }}\"}}'"
+            "             -d '{{\"query\":\"{{ devices {{ count edges {{ node {{ name online osInfo {{ name }} }} }} }} }}\"}}'"
         );
         println!("Shell      . {}", shown(&files.environment()));
         println!("Device     edgehog-device-runtime --config {}", shown(&files.runtime_config()));
