@@ -8,6 +8,7 @@ mod events;
 mod ingest;
 mod provisioning;
 mod realm_resources;
+mod reconciler;
 mod request_cache;
 mod tenants;
 mod token;
