@@ -7,16 +7,24 @@
 DO $$
 DECLARE
     wanted text;
+    omnipotent boolean := (SELECT rolsuper FROM pg_roles WHERE rolname = current_user);
 BEGIN
     FOREACH wanted IN ARRAY ARRAY['edgehog_app', 'edgehog_registry'] LOOP
-        BEGIN
-            EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', wanted);
-        EXCEPTION
-            -- Roles belong to the whole cluster: another database of it may have made them, even at this moment.
-            WHEN duplicate_object OR unique_violation THEN NULL;
-        END;
-        IF NOT pg_has_role(current_user, wanted, 'MEMBER') THEN
-            EXECUTE format('GRANT %I TO %I', wanted, current_user);
+        IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = wanted) THEN
+            BEGIN
+                EXECUTE format('CREATE ROLE %I NOLOGIN NOSUPERUSER NOBYPASSRLS', wanted);
+            EXCEPTION
+                -- Roles belong to the whole cluster: another database of it may have made them, even at this moment.
+                WHEN duplicate_object OR unique_violation THEN NULL;
+            END;
+        END IF;
+        IF NOT omnipotent THEN
+            BEGIN
+                EXECUTE format('GRANT %I TO %I', wanted, current_user);
+            EXCEPTION
+                -- Somebody else made the role, and decides who is a member of it. The server looks at its start.
+                WHEN insufficient_privilege OR invalid_grant_operation THEN NULL;
+            END;
         END IF;
     END LOOP;
 END

@@ -143,3 +143,30 @@ async fn a_realm_is_leased_to_one() {
     registry.tenant_update(&new_tenant("plant-one")).await.unwrap();
     assert!(matches!(lease(RECENTLY).await, Lease::Granted(_)));
 }
+
+/// Nobody needs to be a superuser: a plain role that owns the database and may create roles is enough, for migrating
+/// and for serving, although row security is forced on what it owns.
+#[tokio::test]
+async fn a_plain_owner_is_enough() {
+    let options = edgehog_test_database::create().await;
+    let database = options.get_database().unwrap().to_owned();
+    let owner = format!("owner_{database}");
+    let mut connection = options.connect().await.unwrap();
+    // As a superuser may have made the two roles for another database, the owner is made a member of them here.
+    Store::migrate(&edgehog_test_database::create().await).await.unwrap();
+    for statement in [
+        format!("CREATE ROLE {owner} LOGIN CREATEROLE IN ROLE edgehog_app, edgehog_registry"),
+        format!("ALTER DATABASE {database} OWNER TO {owner}"),
+    ] {
+        connection.execute(sqlx::AssertSqlSafe(statement)).await.unwrap();
+    }
+    let plain = options.username(&owner);
+    Store::migrate(&plain).await.unwrap();
+    let store = Store::connect(Config::new(plain)).await.unwrap();
+    let (scope, realm) = tenant(&store, "plant-one").await;
+    let mut tx = scope.begin().await.unwrap();
+    tx.device_record(&[edgehog_store::DeviceObservation::new(realm, "device")]).await.unwrap();
+    tx.commit().await.unwrap();
+    store.registry().tenant_delete(scope.tenant()).await.unwrap();
+    assert_eq!(scope.begin().await.unwrap().device_count().await.unwrap(), 0);
+}
