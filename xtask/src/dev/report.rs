@@ -31,7 +31,9 @@ impl Endpoints {
     }
 
     pub(super) fn write(&self, files: &Files) -> Result<()> {
+        // Astarte is in memory: it has forgotten the devices of earlier runs, so they must pair anew.
         let state = files.dir.join("runtime");
+        let _ = fs::remove_dir_all(&state);
         fs::create_dir_all(&state).with_context(|| format!("cannot make {}", state.display()))?;
         write_secret(&files.runtime_config(), &self.runtime_config(&state))?;
         write_secret(&files.environment(), &self.environment())
