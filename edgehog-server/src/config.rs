@@ -54,11 +54,15 @@ impl Database {
 
     pub(crate) fn options(&self) -> anyhow::Result<PgConnectOptions> {
         if let Some(url) = &self.database_url {
-            // The message of a URL that cannot be read may hold the password.
-            let Ok(options) = url.expose_secret().parse() else {
-                bail!("DATABASE_URL is not a PostgreSQL URL")
+            let url = url.expose_secret();
+            let is_ours = ["postgres://", "postgresql://"].iter().any(|scheme| url.starts_with(scheme));
+            // What the parser says of a URL that it cannot read may hold the password.
+            return match url.parse() {
+                Ok(options) if is_ours => Ok(options),
+                _ => bail!(
+                    "DATABASE_URL is not a PostgreSQL URL, such as postgres://user:password@host/database"
+                ),
             };
-            return Ok(options);
         }
         let part = |value: &Option<String>, name| value.clone().with_context(|| format!("{name} is not set"));
         let password = self.database_password.as_ref().context("DATABASE_PASSWORD is not set")?;

@@ -3,9 +3,18 @@
 mod commands;
 mod config;
 
+use std::process::ExitCode;
+
 use clap::Parser;
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    commands::Command::parse().run().await
+async fn main() -> ExitCode {
+    match commands::Command::parse().run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // What is wrong with the settings is for a person to read, in one line and without our call stack.
+            eprintln!("edgehog-server: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
 }

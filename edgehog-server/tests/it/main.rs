@@ -4,6 +4,7 @@
 
 mod astarte;
 mod auth;
+mod commands;
 mod devices;
 mod graphql;
 mod http;
