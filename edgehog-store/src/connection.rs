@@ -1,3 +1,4 @@
+use std::fmt;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
@@ -6,7 +7,7 @@ use sqlx::{ConnectOptions, Connection, Executor, PgPool};
 use crate::{Error, Registry, TenantId, TenantScope};
 
 /// How to reach the database.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Config {
     /// Host, login, database and TLS.
@@ -29,6 +30,18 @@ impl Config {
     pub const fn pool_size(mut self, connections: u32) -> Self {
         self.pool_size = connections;
         self
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The options would show the password.
+        f.debug_struct("Config")
+            .field("host", &self.options.get_host())
+            .field("database", &self.options.get_database())
+            .field("pool_size", &self.pool_size)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .finish_non_exhaustive()
     }
 }
 
@@ -127,4 +140,16 @@ async fn check_login(options: &PgConnectOptions) -> Result<(), Error> {
     }
     connection.close().await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_shown() {
+        let config = Config::new("postgres://user:secret@localhost/edgehog".parse().unwrap());
+        let shown = format!("{config:?}");
+        assert!(shown.contains("edgehog") && !shown.contains("secret"), "{shown}");
+    }
 }
