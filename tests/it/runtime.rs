@@ -64,7 +64,7 @@ async fn shown_whole(world: &World, device_id: &DeviceId, selection: &str) -> Va
     };
     let cut_off = async {
         loop {
-            tokio::time::sleep(Duration::from_secs(5)).await;
+            tokio::time::sleep(Duration::from_secs(8)).await;
             world.realm.disconnect_device(device_id.as_str()).unwrap();
         }
     };
