@@ -33,6 +33,9 @@ enum Action {
         database: Database,
         #[command(flatten)]
         http: Http,
+        /// Leave the database schema as it is: for a login that owns nothing, after `migrate` by one that does.
+        #[arg(long)]
+        no_migrate: bool,
     },
     /// Bring the database schema up to date.
     Migrate {
@@ -89,9 +92,9 @@ enum TokenKind {
 impl Command {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.action {
-            Action::Serve { database, http } => {
+            Action::Serve { database, http, no_migrate } => {
                 log_to_stdout();
-                serve(&database, &http).await
+                serve(&database, &http, !no_migrate).await
             }
             Action::Migrate { database } => {
                 log_to_stdout();
@@ -121,14 +124,15 @@ impl Command {
     }
 }
 
-async fn serve(database: &Database, http: &Http) -> anyhow::Result<()> {
+async fn serve(database: &Database, http: &Http, migrate: bool) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), tag = "edgehog_start", "starting");
     // Nothing needs the key yet, but a wrong one is better found now than when it does.
     http.check_admin_key()?;
     let public_url = http.public_url()?;
-    Store::migrate(&database.options()?)
-        .await
-        .context("the database schema could not be brought up to date")?;
+    if migrate {
+        let migrated = Store::migrate(&database.options()?).await;
+        migrated.context("the database schema could not be brought up to date")?;
+    }
     let store = Store::connect(database.store()?).await.context("the database cannot be used")?;
     let engine = Engine::builder(store.clone(), public_url).build()?;
 

@@ -119,3 +119,20 @@ async fn a_new_device_gets_its_true_state_from_one_event() {
         })
     );
 }
+
+/// Events do not wait for an Astarte that is away: after one failure new devices are read about later.
+#[tokio::test]
+async fn one_failure_is_enough_for_a_while() {
+    let (astarte, server) = with_answers(ResponseTemplate::new(500)).await;
+    let asked = astarte.received_requests().await.unwrap().len();
+    assert!(asked > 0);
+    for n in 0..5 {
+        let body = json!({
+            "device_id": format!("another-{n}"), "timestamp": "2026-01-02T03:04:05Z",
+            "event": { "type": "device_connected" },
+        });
+        assert_eq!(server.deliver(body.to_string()).await.status(), 200);
+    }
+    assert_eq!(server.device_count().await, 6);
+    assert_eq!(astarte.received_requests().await.unwrap().len(), asked);
+}

@@ -144,6 +144,22 @@ async fn a_realm_is_leased_to_one() {
     assert!(matches!(lease(RECENTLY).await, Lease::Granted(_)));
 }
 
+/// A login that owns nothing, and is only a member of the two roles, can serve what another one migrated.
+#[tokio::test]
+async fn a_login_that_owns_nothing_is_enough_to_serve() {
+    let options = edgehog_test_database::create().await;
+    Store::migrate(&options).await.unwrap();
+    let login = format!("login_{}", options.get_database().unwrap());
+    let mut connection = options.connect().await.unwrap();
+    let create = format!("CREATE ROLE {login} LOGIN IN ROLE edgehog_app, edgehog_registry");
+    connection.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
+    let store = Store::connect(Config::new(options.username(&login))).await.unwrap();
+    let (scope, realm) = tenant(&store, "plant-one").await;
+    let mut tx = scope.begin().await.unwrap();
+    tx.device_record(&[edgehog_store::DeviceObservation::new(realm, "device")]).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 /// Nobody needs to be a superuser: a plain role that owns the database and may create roles is enough, for migrating
 /// and for serving, although row security is forced on what it owns.
 #[tokio::test]
