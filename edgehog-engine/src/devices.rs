@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use edgehog_astarte::{AppEngine, DeviceId};
-use edgehog_store::{Device, DeviceKey, Page, PageRequest};
+use edgehog_store::{DEVICE, Device, DeviceKey, Filter, List, Page, PageRequest};
 
 use crate::request_cache::RequestCache;
 use crate::{Error, Tenant};
@@ -16,7 +16,7 @@ impl Tenant {
     /// [`Error::Store`].
     pub async fn device(&self, id: DeviceKey) -> Result<Option<Device>, Error> {
         let mut tx = self.scope().begin().await?;
-        let device = tx.device_get(id).await?;
+        let device = tx.row(id).await?;
         tx.commit().await?;
         Ok(device)
     }
@@ -28,7 +28,7 @@ impl Tenant {
     /// [`Error::Store`].
     pub async fn devices(&self, request: PageRequest) -> Result<Page<Device>, Error> {
         let mut tx = self.scope().begin().await?;
-        let page = tx.device_page(request).await?;
+        let page = tx.rows(&List::default().page(request)).await?;
         tx.commit().await?;
         Ok(page)
     }
@@ -40,7 +40,7 @@ impl Tenant {
     /// [`Error::Store`].
     pub async fn device_count(&self) -> Result<i64, Error> {
         let mut tx = self.scope().begin().await?;
-        let count = tx.device_count().await?;
+        let count = tx.count(&DEVICE, Filter::default()).await?;
         tx.commit().await?;
         Ok(count)
     }

@@ -24,6 +24,6 @@ pub use token::{InvalidPublicKey, TokenError, VerifyingKey, mint_admin_token, mi
 pub use edgehog_astarte::{EventError as InvalidEvent, HttpConfig, SigningKey, TriggerEvent};
 pub use edgehog_sdk as sdk;
 pub use edgehog_store::{
-    Config as StoreConfig, Cursor, Device, DeviceKey, Error as StoreError, MAX_PAGE_SIZE, NewTenant, Page,
-    PageRequest, PgConnectOptions, PgSslMode, Store, TenantId, TenantScope,
+    Config as StoreConfig, Cursor, Device, DeviceKey, Error as StoreError, Filter, List, MAX_PAGE_SIZE,
+    NewTenant, Page, PageRequest, PgConnectOptions, PgSslMode, Store, TenantId, TenantScope,
 };

@@ -1,9 +1,11 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgPool};
 
+use crate::changes::Announcer;
 use crate::{Error, Registry, TenantId, TenantScope};
 
 /// How to reach the database.
@@ -52,6 +54,7 @@ impl fmt::Debug for Config {
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) pool: PgPool,
+    announcer: Arc<Announcer>,
 }
 
 /// Every connection acts as the application's role, whatever its login could do.
@@ -75,7 +78,7 @@ impl Store {
             })
             .connect_lazy_with(config.options.clone());
         check_login(&config.options).await?;
-        Ok(Self { pool })
+        Ok(Self { announcer: Announcer::start(pool.clone()), pool })
     }
 
     /// Brings the schema up to date. Several processes may call this at once: one works, the others wait for it.
@@ -101,7 +104,7 @@ impl Store {
     /// The door to the rows of one tenant.
     #[must_use]
     pub fn scope(&self, tenant: TenantId) -> TenantScope {
-        TenantScope::new(self.pool.clone(), tenant)
+        TenantScope::new(self.pool.clone(), self.announcer.clone(), tenant)
     }
 
     /// The list of tenants.

@@ -1,56 +1,46 @@
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use sqlx::FromRow;
 
-use crate::{Cursor, Error, Page, PageRequest, RealmKey, TenantTx};
+use crate::resource::{Join, key, resource};
+use crate::{ChangeKind, DEVICE_GROUP, Error, RealmKey, SYSTEM_MODEL, TAG, TenantTx};
 
-/// A device's number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, sqlx::Type)]
-#[sqlx(transparent)]
-pub struct DeviceKey(i64);
+key! {
+    /// A device's number.
+    DeviceKey
+}
 
-impl DeviceKey {
-    /// The number as the wire knows it.
-    #[must_use]
-    pub const fn get(self) -> i64 {
-        self.0
+resource! {
+    /// A device as this side of Astarte knows it.
+    DEVICE: Device as "device" in "devices" by DeviceKey {
+        /// Its id in Astarte.
+        device_id: String,
+        /// A name for people. At first the same as `device_id`.
+        name: String,
+        /// Whether it is connected to Astarte, by the newest word on it.
+        online: bool,
+        /// When it last connected.
+        last_connection: Option<DateTime<Utc>> as Seconds,
+        /// When it last disconnected.
+        last_disconnection: Option<DateTime<Utc>> as Seconds,
+        /// The address it last connected from.
+        last_seen_ip: Option<String>,
+        /// The serial number of its system.
+        serial_number: Option<String>,
+        /// The part number of its system, which names its system model.
+        part_number: Option<String>,
     }
-}
-
-impl From<i64> for DeviceKey {
-    fn from(id: i64) -> Self {
-        Self(id)
-    }
-}
-
-/// A device as this side of Astarte knows it.
-#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-#[non_exhaustive]
-pub struct Device {
-    /// The device's number.
-    pub id: DeviceKey,
-    /// Its id in Astarte.
-    pub device_id: String,
-    /// A name for people. At first the same as `device_id`.
-    pub name: String,
-    /// Whether it is connected to Astarte, by the newest word on it.
-    pub online: bool,
-    /// When it last connected.
-    pub last_connection: Option<DateTime<Utc>>,
-    /// When it last disconnected.
-    pub last_disconnection: Option<DateTime<Utc>>,
-    /// The address it last connected from.
-    pub last_seen_ip: Option<String>,
-    /// The serial number of its system.
-    pub serial_number: Option<String>,
-    /// The part number of its system.
-    pub part_number: Option<String>,
-}
-
-impl Device {
-    /// The cursor right after this device in the list ordered by number.
-    #[must_use]
-    pub const fn cursor(&self) -> Cursor {
-        Cursor::after(self.id.0)
+    relations {
+        /// The system model that owns its part number.
+        system_model: One SYSTEM_MODEL = Join::Through {
+            table: "system_model_part_numbers",
+            ours: ("part_number", "part_number"),
+            theirs: ("system_model_id", "id"),
+        },
+        /// The tags that people put on it.
+        tags: Pages TAG =
+            Join::Through { table: "devices_tags", ours: ("id", "device_id"), theirs: ("tag_id", "id") },
+        /// The groups whose selector it passes now.
+        device_groups: List DEVICE_GROUP = Join::GroupsOfDevice,
     }
 }
 
@@ -115,7 +105,7 @@ impl DeviceObservation {
     #[must_use]
     pub fn connected(mut self, at: DateTime<Utc>, ip: Option<String>) -> Self {
         self.connectivity = Some(Dated { at, value: true });
-        self.last_connection = Some(at);
+        self.last_connection = Some(at.trunc_subsecs(0));
         self.last_seen_ip = ip.map(|value| Dated { at, value });
         self
     }
@@ -124,7 +114,7 @@ impl DeviceObservation {
     #[must_use]
     pub fn disconnected(mut self, at: DateTime<Utc>) -> Self {
         self.connectivity = Some(Dated { at, value: false });
-        self.last_disconnection = Some(at);
+        self.last_disconnection = Some(at.trunc_subsecs(0));
         self
     }
 
@@ -163,8 +153,8 @@ impl DeviceObservation {
         // The status does not say when the connection state changed, but it cannot have been before the newer of these.
         let at = last_connection.max(last_disconnection).unwrap_or(DateTime::UNIX_EPOCH);
         self.connectivity = Some(Dated { at, value: connected });
-        self.last_connection = last_connection;
-        self.last_disconnection = last_disconnection;
+        self.last_connection = last_connection.map(|at| at.trunc_subsecs(0));
+        self.last_disconnection = last_disconnection.map(|at| at.trunc_subsecs(0));
         self.last_seen_ip =
             last_seen_ip.map(|value| Dated { at: last_connection.unwrap_or(DateTime::UNIX_EPOCH), value });
         self.status_read_at = Some(read_at);
@@ -198,81 +188,13 @@ pub struct Recorded {
     pub device_id: String,
     /// Whether Astarte's own word about the device has never been read.
     pub unread: bool,
-}
-
-/// The columns of [`Device`].
-macro_rules! device_columns {
-    () => {
-        "id, device_id, name, online, last_connection, last_disconnection, last_seen_ip, serial_number, part_number"
-    };
+    /// Whether it was not known before.
+    pub created: bool,
+    /// Whether this changed anything that clients see.
+    pub changed: bool,
 }
 
 impl TenantTx {
-    /// The device with this number.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Database`].
-    pub async fn device_get(&mut self, id: DeviceKey) -> Result<Option<Device>, Error> {
-        let tenant = self.tenant();
-        Ok(sqlx::query_as(concat!(
-            "SELECT ",
-            device_columns!(),
-            " FROM devices WHERE tenant_id = $1 AND id = $2"
-        ))
-        .bind(tenant)
-        .bind(id)
-        .fetch_optional(self.connection())
-        .await?)
-    }
-
-    /// A page of the devices, in the order of their numbers.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Database`].
-    pub async fn device_page(&mut self, request: PageRequest) -> Result<Page<Device>, Error> {
-        let tenant = self.tenant();
-        let (statement, key) = match request {
-            PageRequest::Forward { after, .. } => (
-                concat!(
-                    "SELECT ",
-                    device_columns!(),
-                    " FROM devices WHERE tenant_id = $1 AND id > $2 ORDER BY id LIMIT $3"
-                ),
-                after.map_or(i64::MIN, Cursor::key),
-            ),
-            PageRequest::Backward { before, .. } => (
-                concat!(
-                    "SELECT ",
-                    device_columns!(),
-                    " FROM devices WHERE tenant_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3"
-                ),
-                before.key(),
-            ),
-        };
-        let rows = sqlx::query_as(statement)
-            .bind(tenant)
-            .bind(key)
-            .bind(i64::from(request.size()) + 1)
-            .fetch_all(self.connection())
-            .await?;
-        Ok(request.page(rows))
-    }
-
-    /// How many devices there are.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Database`].
-    pub async fn device_count(&mut self) -> Result<i64, Error> {
-        let tenant = self.tenant();
-        Ok(sqlx::query_scalar("SELECT count(*) FROM devices WHERE tenant_id = $1")
-            .bind(tenant)
-            .fetch_one(self.connection())
-            .await?)
-    }
-
     /// Which of these devices are not known, or have never been recorded with a [status](DeviceObservation::status).
     ///
     /// # Errors
@@ -310,7 +232,7 @@ impl TenantTx {
         let column = |of: fn(&DeviceObservation) -> Option<DateTime<Utc>>| -> Vec<_> {
             sorted.iter().map(|seen| of(seen)).collect()
         };
-        Ok(sqlx::query_as(include_str!("device_record.sql"))
+        let recorded: Vec<Recorded> = sqlx::query_as(include_str!("device_record.sql"))
             .bind(tenant)
             .bind(sorted.iter().map(|seen| seen.realm).collect::<Vec<_>>())
             .bind(sorted.iter().map(|seen| seen.device_id.as_str()).collect::<Vec<_>>())
@@ -326,7 +248,51 @@ impl TenantTx {
             .bind(column(|seen| seen.part_number.as_ref().map(|it| it.at)))
             .bind(column(|seen| seen.status_read_at))
             .fetch_all(self.connection())
-            .await?)
+            .await?;
+        for device in recorded.iter().filter(|device| device.changed) {
+            let kind = if device.created { ChangeKind::Created } else { ChangeKind::Updated };
+            self.changed(&DEVICE, kind, device.id);
+        }
+        Ok(recorded)
+    }
+
+    /// Gives a device another name, or leaves it. Says whether there is such a device.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unacceptable`] for text that PostgreSQL cannot hold.
+    pub async fn device_update(&mut self, device: DeviceKey, name: Option<&str>) -> Result<bool, Error> {
+        let tenant = self.tenant();
+        let done = sqlx::query(
+            "UPDATE devices SET name = coalesce($3, name), updated_at = now() WHERE tenant_id = $1 AND id = $2",
+        )
+        .bind(tenant)
+        .bind(device)
+        .bind(name)
+        .execute(self.connection())
+        .await?;
+        let found = done.rows_affected() > 0;
+        if found {
+            self.changed(&DEVICE, ChangeKind::Updated, device);
+        }
+        Ok(found)
+    }
+
+    /// Tells those who watch that something was done to a device that left its row as it is.
+    pub fn device_touched(&mut self, device: DeviceKey) {
+        self.changed(&DEVICE, ChangeKind::Updated, device);
+    }
+
+    /// Keeps a device from being deleted before this transaction ends. Says whether there is such a device.
+    pub(crate) async fn device_exists(&mut self, device: DeviceKey) -> Result<bool, Error> {
+        let tenant = self.tenant();
+        let found: Option<i32> =
+            sqlx::query_scalar("SELECT 1 FROM devices WHERE tenant_id = $1 AND id = $2 FOR NO KEY UPDATE")
+                .bind(tenant)
+                .bind(device)
+                .fetch_optional(self.connection())
+                .await?;
+        Ok(found.is_some())
     }
 
     /// Deletes a device and all that hangs on it. Says whether there was one.
@@ -336,14 +302,18 @@ impl TenantTx {
     /// [`Error::Database`].
     pub async fn device_delete(&mut self, realm: RealmKey, device_id: &str) -> Result<bool, Error> {
         let tenant = self.tenant();
-        let done =
-            sqlx::query("DELETE FROM devices WHERE tenant_id = $1 AND realm_id = $2 AND device_id = $3")
-                .bind(tenant)
-                .bind(realm)
-                .bind(device_id)
-                .execute(self.connection())
-                .await?;
-        Ok(done.rows_affected() > 0)
+        let deleted: Option<DeviceKey> = sqlx::query_scalar(
+            "DELETE FROM devices WHERE tenant_id = $1 AND realm_id = $2 AND device_id = $3 RETURNING id",
+        )
+        .bind(tenant)
+        .bind(realm)
+        .bind(device_id)
+        .fetch_optional(self.connection())
+        .await?;
+        if let Some(device) = deleted {
+            self.changed(&DEVICE, ChangeKind::Destroyed, device);
+        }
+        Ok(deleted.is_some())
     }
 }
 

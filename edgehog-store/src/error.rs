@@ -19,6 +19,12 @@ pub enum Error {
     /// A value breaks a rule of the schema, or PostgreSQL cannot hold it (a NUL character, say).
     #[error("a value is not acceptable")]
     Unacceptable(#[source] sqlx::Error),
+    /// Other rows refer to the row, so it cannot be deleted.
+    #[error("the record is still referred to")]
+    StillReferenced(#[source] sqlx::Error),
+    /// The filter does not fit the resource: it names what is not there, or compares with values of another kind.
+    #[error("the filter does not fit")]
+    InvalidFilter,
     /// The cursor was not made by this store, or for another order.
     #[error("the cursor is not valid")]
     InvalidCursor,
@@ -39,10 +45,26 @@ const UNIQUE: &[(&str, &str)] = &[
     ("tenants_slug_key", "slug"),
     ("realms_name_cluster_key", "realm_name"),
     ("realms_one_per_tenant", "realm"),
+    ("device_groups_handle_key", "handle"),
+    ("device_groups_name_key", "name"),
+    ("hardware_types_handle_key", "handle"),
+    ("hardware_types_name_key", "name"),
+    ("system_models_handle_key", "handle"),
+    ("system_models_name_key", "name"),
 ];
 
 /// SQLSTATE class 22: data exceptions, such as characters that text cannot hold.
 const DATA_EXCEPTION: &str = "22";
+
+impl Error {
+    /// What went wrong with a deletion: there a foreign key means that something refers to the row.
+    pub(crate) fn of_deletion(error: sqlx::Error) -> Self {
+        match Self::from(error) {
+            Self::MissingReference(source) => Self::StillReferenced(source),
+            other => other,
+        }
+    }
+}
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {

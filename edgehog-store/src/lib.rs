@@ -1,17 +1,41 @@
 #![doc = include_str!("../README.md")]
 
+mod changes;
 mod connection;
 mod devices;
 mod error;
+mod groups;
+mod hardware_types;
+mod lists;
 mod page;
+mod part_numbers;
+mod query;
+mod resource;
 mod scope;
+mod system_models;
+mod tags;
 mod tenants;
 
+pub use changes::{Change, ChangeKind, ChangeSignals, FeedPosition};
 pub use connection::{Config, Store};
-pub use devices::{Device, DeviceKey, DeviceObservation, Recorded};
+pub use devices::{DEVICE, Device, DeviceKey, DeviceObservation, Recorded};
 pub use error::Error;
+pub use groups::{DEVICE_GROUP, DeviceGroup, DeviceGroupKey, DeviceGroupPatch, NewDeviceGroup};
+pub use hardware_types::{
+    HARDWARE_TYPE, HARDWARE_TYPE_PART_NUMBER, HardwareType, HardwareTypeKey, HardwareTypePartNumber,
+    HardwareTypePartNumberKey, HardwareTypePatch, NewHardwareType,
+};
 pub use page::{Cursor, MAX_PAGE_SIZE, Page, PageRequest};
+pub use query::{
+    Comparison, Condition, Filter, List, Reach, Selection, Sort, TagPattern, TagPredicate, TextMatch,
+};
+pub use resource::{Attribute, Cardinality, Kind, Record, Related, Relation, Resource, Row, RowError, Value};
 pub use scope::{TenantScope, TenantTx};
+pub use system_models::{
+    NewSystemModel, SYSTEM_MODEL, SYSTEM_MODEL_PART_NUMBER, SystemModel, SystemModelChange, SystemModelKey,
+    SystemModelPartNumber, SystemModelPartNumberKey, SystemModelPatch,
+};
+pub use tags::{TAG, Tag, TagKey};
 pub use tenants::{
     Lease, NewTenant, RECONCILIATION, Realm, RealmKey, RealmLease, Registry, Tenant, TenantChanges, TenantId,
 };

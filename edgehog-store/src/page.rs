@@ -8,23 +8,14 @@ pub const MAX_PAGE_SIZE: u32 = 250;
 
 /// A place between two rows of a list: right after the row it was made from. Opaque text on the wire.
 ///
-/// It holds that row's sort key, not its position, so rows that come or go elsewhere do not move it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor(i64);
-
-impl Cursor {
-    pub(crate) const fn after(id: i64) -> Self {
-        Self(id)
-    }
-
-    pub(crate) const fn key(self) -> i64 {
-        self.0
-    }
-}
+/// It holds that row's values of what the list is sorted by, not its position, so rows that come or go elsewhere do not
+/// move it. It is good for lists of the same resource in the same order and no others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cursor(pub(crate) String);
 
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}", self.0)
+        f.write_str(&self.0)
     }
 }
 
@@ -32,12 +23,16 @@ impl FromStr for Cursor {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        i64::from_str_radix(text, 16).map(Self).map_err(|_| Error::InvalidCursor)
+        let is_base64 = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        match !text.is_empty() && text.bytes().all(is_base64) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(Error::InvalidCursor),
+        }
     }
 }
 
 /// Which part of a list is wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PageRequest {
     /// The rows after a cursor, or the first ones.
     Forward {
@@ -53,6 +48,13 @@ pub enum PageRequest {
         /// Where to end.
         before: Cursor,
     },
+    /// Rows by their position.
+    Window {
+        /// Rows wanted; all where not given.
+        limit: Option<u32>,
+        /// Rows to leave out at the start.
+        offset: u32,
+    },
 }
 
 impl Default for PageRequest {
@@ -62,25 +64,42 @@ impl Default for PageRequest {
 }
 
 impl PageRequest {
-    /// Rows to give at most.
-    pub(crate) fn size(self) -> u32 {
-        let (Self::Forward { first: wanted, .. } | Self::Backward { last: wanted, .. }) = self;
-        wanted.min(MAX_PAGE_SIZE)
+    /// All rows.
+    #[must_use]
+    pub const fn all() -> Self {
+        Self::Window { limit: None, offset: 0 }
     }
 
-    /// Makes the page of the rows that a query found in the request's direction, asked for one row more than fit.
-    pub(crate) fn page<T>(self, mut rows: Vec<T>) -> Page<T> {
-        let size = self.size() as usize;
-        let more = rows.len() > size;
-        rows.truncate(size);
+    /// Rows to give at most.
+    const fn size(&self) -> Option<u32> {
+        match self {
+            Self::Forward { first: wanted, .. } | Self::Backward { last: wanted, .. } => {
+                Some(if *wanted < MAX_PAGE_SIZE { *wanted } else { MAX_PAGE_SIZE })
+            }
+            Self::Window { limit, .. } => *limit,
+        }
+    }
+
+    /// Rows to ask the database for: of a page one more than fit, which tells whether there are more.
+    pub(crate) fn limit(&self) -> Option<u64> {
+        self.size().map(|size| u64::from(size) + u64::from(!matches!(self, Self::Window { .. })))
+    }
+
+    /// Makes the page of the rows that a query found in the request's direction.
+    pub(crate) fn page<T>(&self, mut rows: Vec<T>, count: Option<i64>) -> Page<T> {
+        let more = self.size().is_some_and(|size| rows.len() > size as usize);
+        if let Some(size) = self.size() {
+            rows.truncate(size as usize);
+        }
         let (has_previous, has_next) = match self {
             Self::Forward { after, .. } => (after.is_some(), more),
             Self::Backward { .. } => (more, !rows.is_empty()),
+            Self::Window { offset, .. } => (*offset > 0, false),
         };
         if matches!(self, Self::Backward { .. }) {
             rows.reverse();
         }
-        Page { rows, has_previous, has_next }
+        Page { rows, has_previous, has_next, count }
     }
 }
 
@@ -90,43 +109,46 @@ impl PageRequest {
 pub struct Page<T> {
     /// The rows, in the list's order.
     pub rows: Vec<T>,
-    /// Whether there are rows before these. Only looked for when paging backwards; forwards it says whether a cursor
-    /// was given.
+    /// Whether there are rows before these. Going forward, that there is a cursor to come from is enough.
     pub has_previous: bool,
-    /// Whether there are rows after these.
+    /// Whether there are rows after these. Going backward, that there are rows here is enough.
     pub has_next: bool,
+    /// How many rows there are on all pages, if that was asked for.
+    pub count: Option<i64>,
+}
+
+impl<T> Page<T> {
+    /// The same page of something else.
+    ///
+    /// # Errors
+    ///
+    /// The first one of `turn`.
+    pub fn try_map<U, E>(self, turn: impl FnMut(T) -> Result<U, E>) -> Result<Page<U>, E> {
+        let rows = self.rows.into_iter().map(turn).collect::<Result<_, _>>()?;
+        Ok(Page { rows, has_previous: self.has_previous, has_next: self.has_next, count: self.count })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_cursor_reads_back_and_rejects_anything_else() {
-        for id in [1, 42, i64::MAX] {
-            let cursor = Cursor::after(id);
-            assert_eq!(cursor.to_string().parse::<Cursor>().unwrap(), cursor);
-        }
-        for text in ["", "x", "1 ", "ffffffffffffffffff"] {
-            assert!(matches!(text.parse::<Cursor>(), Err(Error::InvalidCursor)), "{text}");
-        }
-    }
-
     /// `hasNextPage` and `hasPreviousPage` say what the API's rules for each direction say.
     #[test]
     fn flags_follow_the_direction() {
-        let after = Some(Cursor::after(1));
+        let cursor = || Cursor("a".to_owned());
         let forward = |first, after| PageRequest::Forward { first, after };
-        let backward = |last| PageRequest::Backward { last, before: Cursor::after(9) };
+        let backward = |last| PageRequest::Backward { last, before: cursor() };
         for (request, found, rows, previous, next) in [
             (forward(2, None), vec![1, 2, 3], vec![1, 2], false, true),
             (forward(2, None), vec![1, 2], vec![1, 2], false, false),
-            (forward(2, after), vec![2, 3], vec![2, 3], true, false),
+            (forward(2, Some(cursor())), vec![2, 3], vec![2, 3], true, false),
             (backward(2), vec![8, 7, 6], vec![7, 8], true, true),
             (backward(2), vec![8, 7], vec![7, 8], false, true),
             (backward(2), vec![], vec![], false, false),
+            (PageRequest::all(), vec![1, 2, 3], vec![1, 2, 3], false, false),
         ] {
-            let page = request.page(found);
+            let page = request.page(found, None);
             assert_eq!((page.rows, page.has_previous, page.has_next), (rows, previous, next), "{request:?}");
         }
     }

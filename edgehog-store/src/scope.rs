@@ -1,7 +1,9 @@
 use std::fmt;
+use std::sync::Arc;
 
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 
+use crate::changes::{Announcer, Change};
 use crate::{Error, TenantId};
 
 /// How many dead connections [`TenantScope::begin`] passes over before it gives up.
@@ -14,12 +16,13 @@ const DEAD_CONNECTIONS: usize = 3;
 #[derive(Clone)]
 pub struct TenantScope {
     pool: PgPool,
+    announcer: Arc<Announcer>,
     tenant: TenantId,
 }
 
 impl TenantScope {
-    pub(crate) const fn new(pool: PgPool, tenant: TenantId) -> Self {
-        Self { pool, tenant }
+    pub(crate) const fn new(pool: PgPool, announcer: Arc<Announcer>, tenant: TenantId) -> Self {
+        Self { pool, announcer, tenant }
     }
 
     /// The tenant whose rows this scope shows.
@@ -37,7 +40,7 @@ impl TenantScope {
         // One message, one round trip. The number is ours, never text from outside.
         let statement = format!("BEGIN; SET LOCAL edgehog.tenant = {}", self.tenant);
         let tx = begin_with(&self.pool, &statement).await?;
-        Ok(TenantTx { tx, tenant: self.tenant })
+        Ok(TenantTx { tx, tenant: self.tenant, changes: Vec::new(), announcer: self.announcer.clone() })
     }
 }
 
@@ -53,6 +56,9 @@ impl fmt::Debug for TenantScope {
 pub struct TenantTx {
     tx: Transaction<'static, Postgres>,
     tenant: TenantId,
+    /// What was changed here and is not written down yet.
+    pub(crate) changes: Vec<Change>,
+    announcer: Arc<Announcer>,
 }
 
 impl TenantTx {
@@ -67,13 +73,18 @@ impl TenantTx {
         &mut self.tx
     }
 
-    /// Makes everything done here last.
+    /// Makes everything done here last, and tells everybody what changed.
     ///
     /// # Errors
     ///
     /// [`Error::Database`]; whether the work was kept is then unknown if the connection broke.
-    pub async fn commit(self) -> Result<(), Error> {
-        Ok(self.tx.commit().await?)
+    pub async fn commit(mut self) -> Result<(), Error> {
+        let changed = self.write_changes().await?;
+        self.tx.commit().await?;
+        if changed {
+            self.announcer.announce(self.tenant);
+        }
+        Ok(())
     }
 }
 

@@ -31,7 +31,10 @@ macro_rules! connection {
         impl $connection {
             /// Makes a page of rows. `count` is there only if it was asked for.
             pub(super) fn new(page: edgehog_engine::Page<$row>, count: Option<i64>) -> Self {
-                let edge = |row: $row| $edge { cursor: row.cursor().to_string(), node: $node::from(row) };
+                let edge = |row: $row| $edge {
+                    cursor: edgehog_engine::List::default().cursor_of(&row).to_string(),
+                    node: $node::from(row),
+                };
                 let edges: Vec<_> = page.rows.into_iter().map(edge).collect();
                 let page_info = async_graphql::connection::PageInfo {
                     has_previous_page: page.has_previous,
@@ -87,7 +90,7 @@ mod tests {
         let all = PageRequest::default();
         assert_eq!(page_request(None, None, None, None).unwrap(), all);
         let after = Some("a".parse().unwrap());
-        let forward = |first| PageRequest::Forward { first, after };
+        let forward = |first| PageRequest::Forward { first, after: after.clone() };
         assert_eq!(page_request(Some(2), None, Some("a"), None).unwrap(), forward(2));
         assert_eq!(page_request(Some(10_000), None, Some("a"), None).unwrap(), forward(10_000));
         assert_eq!(page_request(Some(i64::MAX), None, Some("a"), None).unwrap(), forward(MAX_PAGE_SIZE));

@@ -1,5 +1,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
-use edgehog_store::{Cursor, Device, DeviceObservation, Error, PageRequest, RealmKey, TenantScope};
+use edgehog_store::{
+    Cursor, DEVICE, Device, DeviceObservation, Error, Filter, List, PageRequest, RealmKey, TenantScope,
+};
 
 use crate::{store, tenant};
 
@@ -10,7 +12,7 @@ fn at(second: i64) -> DateTime<Utc> {
 async fn record(scope: &TenantScope, observed: DeviceObservation) -> Device {
     let mut tx = scope.begin().await.unwrap();
     let recorded = tx.device_record(&[observed]).await.unwrap();
-    let device = tx.device_get(recorded[0].id).await.unwrap().unwrap();
+    let device = tx.row::<Device>(recorded[0].id).await.unwrap().unwrap();
     tx.commit().await.unwrap();
     device
 }
@@ -109,7 +111,7 @@ async fn a_batch_is_recorded_whole_or_not_at_all() {
     let refused = tx.device_record(&[nul]).await.unwrap_err();
     assert!(matches!(refused, Error::Unacceptable(_)), "{refused:?}");
     drop(tx);
-    assert_eq!(scope.begin().await.unwrap().device_count().await.unwrap(), 300);
+    assert_eq!(scope.begin().await.unwrap().count(&DEVICE, Filter::default()).await.unwrap(), 300);
 }
 
 /// Deleting says whether there was something to delete.
@@ -121,7 +123,7 @@ async fn a_device_is_deleted_once() {
     let mut tx = scope.begin().await.unwrap();
     assert!(tx.device_delete(realm, "device").await.unwrap());
     assert!(!tx.device_delete(realm, "device").await.unwrap());
-    assert!(tx.device_get(device.id).await.unwrap().is_none());
+    assert!(tx.row::<Device>(device.id).await.unwrap().is_none());
 }
 
 async fn fill(scope: &TenantScope, realm: RealmKey, count: usize) {
@@ -141,9 +143,12 @@ async fn pages_cover_the_list() {
     let mut names = Vec::new();
     let mut after: Option<Cursor> = None;
     loop {
-        let page = tx.device_page(PageRequest::Forward { first: 3, after }).await.unwrap();
+        let page = tx
+            .rows::<Device>(&List::default().page(PageRequest::Forward { first: 3, after: after.clone() }))
+            .await
+            .unwrap();
         assert_eq!(page.has_previous, after.is_some());
-        after = page.rows.last().map(Device::cursor);
+        after = page.rows.last().map(|device| List::default().cursor_of(device));
         names.extend(page.rows.into_iter().map(|device| device.device_id));
         tx.device_delete(realm, "0000").await.unwrap();
         if !page.has_next {
@@ -151,7 +156,10 @@ async fn pages_cover_the_list() {
         }
     }
     assert_eq!(names, ["0000", "0001", "0002", "0003", "0004", "0005", "0006"]);
-    let back = tx.device_page(PageRequest::Backward { last: 2, before: after.unwrap() }).await.unwrap();
+    let back = tx
+        .rows::<Device>(&List::default().page(PageRequest::Backward { last: 2, before: after.unwrap() }))
+        .await
+        .unwrap();
     let back_names: Vec<_> = back.rows.iter().map(|device| device.device_id.as_str()).collect();
     assert_eq!(back_names, ["0004", "0005"]);
     assert!(back.has_previous && back.has_next);
@@ -165,7 +173,7 @@ async fn a_page_has_a_limit() {
     fill(&scope, realm, 260).await;
     let mut tx = scope.begin().await.unwrap();
     for request in [PageRequest::default(), PageRequest::Forward { first: 10_000, after: None }] {
-        let page = tx.device_page(request).await.unwrap();
+        let page = tx.rows::<Device>(&List::default().page(request)).await.unwrap();
         assert!(page.rows.len() == 250 && page.has_next);
     }
 }

@@ -1,12 +1,13 @@
 //! The store against a real PostgreSQL.
 
-#![expect(clippy::unwrap_used, reason = "a helper that cannot prepare a test has failed it")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot prepare a test has failed it")]
 
 mod devices;
 mod isolation;
+mod lists;
 mod registry;
 
-use edgehog_store::{Config, NewTenant, RealmKey, Store, TenantScope};
+use edgehog_store::{Config, DEVICE, Filter, NewTenant, RealmKey, Store, TenantScope};
 
 /// A store on a database of its own.
 async fn store() -> Store {
@@ -31,4 +32,8 @@ async fn tenant(store: &Store, slug: &str) -> (TenantScope, RealmKey) {
     let tenant = store.registry().tenant_create(&new_tenant(slug)).await.unwrap();
     let (_, realm) = store.registry().tenant_by_slug(slug).await.unwrap().unwrap();
     (store.scope(tenant.tenant_id), realm.unwrap().id)
+}
+
+async fn device_count(scope: &TenantScope) -> i64 {
+    scope.begin().await.unwrap().count(&DEVICE, Filter::default()).await.unwrap()
 }

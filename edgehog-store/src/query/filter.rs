@@ -1,0 +1,152 @@
+use crate::resource::Kind;
+use crate::{Error, Resource, Value};
+
+/// Which rows of a resource are wanted.
+///
+/// Rows of related resources are joined as by `LEFT JOIN`: conditions on one relation, wherever in a filter they stand, are
+/// about the same related row, and a row that has no related one is joined with one whose values are all null. A
+/// negated condition on a relation to many means that none of them fulfils it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Filter {
+    /// All of these. None is no restriction.
+    All(Vec<Self>),
+    /// Any of these. None is no restriction either.
+    Any(Vec<Self>),
+    /// Not this one.
+    Not(Box<Self>),
+    /// The value of the attribute at this place of [`Resource::attributes`] is such.
+    Attribute(usize, Condition),
+    /// A row that the relation at this place of [`Resource::relations`] leads to passes.
+    Related(usize, Box<Self>),
+}
+
+/// What a value is to be like.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Condition {
+    /// Whether there is none.
+    IsNull(bool),
+    /// Compared to another one. No value compares to anything.
+    Compare(Comparison, Value),
+    /// One of these.
+    In(Vec<Value>),
+    /// Another one than this, where no value is as good as any.
+    DistinctFrom(Value),
+    /// The same as this, where no value is as good as any.
+    NotDistinctFrom(Value),
+    /// Text of a certain form.
+    Text(TextMatch, String),
+}
+
+/// How a value compares to another one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+/// What form a text has. Upper and lower case differ but for [`TextMatch::Ilike`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TextMatch {
+    /// The other text is part of it.
+    Contains,
+    /// It begins with the other text.
+    StartsWith,
+    /// It ends with the other text.
+    EndsWith,
+    /// The other text is a pattern with `%` and `_`, and it fits.
+    Like,
+    /// The same, whatever the case.
+    Ilike,
+}
+
+impl Default for Filter {
+    /// No restriction.
+    fn default() -> Self {
+        Self::All(Vec::new())
+    }
+}
+
+impl Filter {
+    /// The row with this key.
+    #[must_use]
+    pub fn key(key: impl Into<Value>) -> Self {
+        Self::Attribute(0, Condition::Compare(Comparison::Equal, key.into()))
+    }
+
+    /// Rows that have a row along the relation at this place.
+    #[must_use]
+    pub fn has(relation: usize) -> Self {
+        Self::Related(relation, Box::new(Self::Attribute(0, Condition::IsNull(false))))
+    }
+
+    /// Both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::All(none), one) | (one, Self::All(none)) if none.is_empty() => one,
+            (Self::All(mut all), one) => {
+                all.push(one);
+                Self::All(all)
+            }
+            (one, other) => Self::All(vec![one, other]),
+        }
+    }
+
+    pub(crate) fn uses_selectors(&self, resource: &Resource) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(|part| part.uses_selectors(resource)),
+            Self::Not(part) => part.uses_selectors(resource),
+            Self::Attribute(..) => false,
+            Self::Related(relation, part) => {
+                let relation = &resource.relations[*relation];
+                relation.join.uses_selectors() || part.uses_selectors(relation.target)
+            }
+        }
+    }
+
+    /// Refuses places that the resource has not got, and values of other kinds than the attributes have.
+    pub(crate) fn check(&self, resource: &Resource) -> Result<(), Error> {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().try_for_each(|part| part.check(resource)),
+            Self::Not(part) => part.check(resource),
+            Self::Attribute(place, condition) => {
+                let attribute = resource.attributes.get(*place).ok_or(Error::InvalidFilter)?;
+                if condition.fits(attribute.kind) { Ok(()) } else { Err(Error::InvalidFilter) }
+            }
+            Self::Related(place, part) => {
+                part.check(resource.relations.get(*place).ok_or(Error::InvalidFilter)?.target)
+            }
+        }
+    }
+}
+
+impl Condition {
+    fn fits(&self, kind: Kind) -> bool {
+        match self {
+            Self::IsNull(_) => true,
+            Self::Compare(_, value) | Self::DistinctFrom(value) | Self::NotDistinctFrom(value) => {
+                value.is(kind)
+            }
+            Self::In(values) => values.iter().all(|value| value.is(kind)),
+            Self::Text(..) => kind == Kind::Text,
+        }
+    }
+
+    /// Whether it holds, or if `negated` does not hold, for no value. What is unknown is neither.
+    pub(crate) fn holds_for_null(&self, negated: bool) -> bool {
+        let holds = match self {
+            Self::IsNull(wanted) => *wanted,
+            Self::DistinctFrom(value) => *value != Value::Null,
+            Self::NotDistinctFrom(value) => *value == Value::Null,
+            Self::Compare(..) | Self::In(_) | Self::Text(..) => return false,
+        };
+        holds != negated
+    }
+}
