@@ -5,6 +5,7 @@ mod discovery;
 mod engine;
 mod error;
 mod events;
+mod geolocation;
 mod ingest;
 mod provisioning;
 mod realm_resources;
@@ -16,6 +17,10 @@ mod token;
 pub use devices::DeviceReads;
 pub use engine::{Engine, EngineBuilder};
 pub use error::Error;
+pub use geolocation::{
+    DeviceSensors, GeocodingProvider, Geolocation, GeolocationBuilder, GeolocationConfig, GeolocationError,
+    GeolocationProvider, GoogleGeocoding, GoogleWifi, Ipbase, Location, Position, ServiceError,
+};
 pub use ingest::EventError;
 pub use tenants::Tenant;
 pub use token::{InvalidPublicKey, TokenError, VerifyingKey, mint_admin_token, mint_tenant_token};

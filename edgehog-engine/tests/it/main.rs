@@ -1,8 +1,11 @@
-//! The engine against a real PostgreSQL. Journeys with Astarte stand in the workspace's `tests`.
+//! The engine against a real PostgreSQL, a scripted Astarte and scripted services. Journeys with Astarte stand in the
+//! workspace's `tests`.
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot prepare a test has failed it")]
 
 mod events;
+mod fake_astarte;
+mod geolocation;
 mod provisioning;
 
 use edgehog_engine::{Engine, NewTenant, PgConnectOptions, Store, StoreConfig};
