@@ -5,6 +5,7 @@ mod discovery;
 mod engine;
 mod error;
 mod events;
+pub mod forwarder;
 mod geolocation;
 mod ingest;
 mod provisioning;
@@ -17,6 +18,7 @@ mod token;
 pub use devices::DeviceReads;
 pub use engine::{Engine, EngineBuilder};
 pub use error::Error;
+pub use forwarder::{ForwarderConfig, ForwarderConfigError, ForwarderError, ForwarderSession};
 pub use geolocation::{
     DeviceSensors, GeocodingProvider, Geolocation, GeolocationBuilder, GeolocationConfig, GeolocationError,
     GeolocationProvider, GoogleGeocoding, GoogleWifi, Ipbase, Location, Position, ServiceError,

@@ -5,7 +5,9 @@
 
 mod events;
 mod fake_astarte;
+mod forwarder;
 mod geolocation;
+mod orders;
 mod provisioning;
 
 use edgehog_engine::{Engine, NewTenant, PgConnectOptions, Store, StoreConfig};
