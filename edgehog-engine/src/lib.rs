@@ -12,6 +12,7 @@ mod provisioning;
 mod realm_resources;
 mod reconciler;
 mod request_cache;
+pub mod storage;
 mod tenants;
 mod token;
 

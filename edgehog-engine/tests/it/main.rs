@@ -1,7 +1,7 @@
 //! The engine against a real PostgreSQL, a scripted Astarte and scripted services. Journeys with Astarte stand in the
 //! workspace's `tests`.
 
-#![expect(clippy::unwrap_used, reason = "a helper that cannot prepare a test has failed it")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a helper that cannot prepare a test has failed it")]
 
 mod events;
 mod fake_astarte;
@@ -9,6 +9,7 @@ mod forwarder;
 mod geolocation;
 mod orders;
 mod provisioning;
+mod storage;
 
 use edgehog_engine::{Engine, NewTenant, PgConnectOptions, Store, StoreConfig};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
