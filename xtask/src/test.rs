@@ -1,9 +1,9 @@
 //! `cargo xtask test`: all tests, with all they need.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, ExitStatus};
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use tokio::process::Command;
 
 use crate::interrupt::Interrupt;
@@ -15,11 +15,19 @@ use crate::{debian, workspace};
 const RUNTIME: &str = "edgehog-device-runtime";
 const RUNTIME_VERSION: &str = "0.13.1";
 
+/// The S3 server that the storage is tested with, and what it is run by. Python packages.
+const S3_SERVER: &str = "moto";
+const S3_SERVER_VERSION: &str = "5.2.5";
+const S3_SERVER_NEEDS: [&str; 2] = ["flask==3.1.3", "flask-cors==6.0.5"];
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Do without the real device runtime; the tests that need it will fail and say so
     #[arg(long)]
     skip_runtime: bool,
+    /// Do without the S3 server; the tests that need it will fail and say so
+    #[arg(long)]
+    skip_s3: bool,
     /// Passed to `cargo test`, as in `cargo xtask test -- -p edgehog-store name`
     #[arg(last = true)]
     cargo_args: Vec<String>,
@@ -36,13 +44,16 @@ pub(crate) async fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
 
 async fn build_and_test(args: &Args, server: &Server, interrupt: &Interrupt) -> Result<ExitStatus> {
     let runtime = if args.skip_runtime { None } else { Some(device_runtime(interrupt).await?) };
+    let s3_server = if args.skip_s3 { None } else { Some(s3_server(interrupt).await?) };
     build(&args.cargo_args, interrupt).await?;
     let mut test = test_command(&args.cargo_args);
     test.env("DATABASE_URL", server.url());
-    match runtime {
-        Some(path) => test.env("EDGEHOG_DEVICE_RUNTIME", path),
-        None => test.env_remove("EDGEHOG_DEVICE_RUNTIME"),
-    };
+    for (name, program) in [("EDGEHOG_DEVICE_RUNTIME", runtime), ("EDGEHOG_S3_SERVER", s3_server)] {
+        match program {
+            Some(path) => test.env(name, path),
+            None => test.env_remove(name),
+        };
+    }
     process::wait(Group::spawn("cargo test", test)?, interrupt).await
 }
 
@@ -86,6 +97,43 @@ async fn device_runtime(interrupt: &Interrupt) -> Result<PathBuf> {
 async fn is_current(binary: &PathBuf) -> bool {
     let version = process::capture_ok(Command::new(binary).arg("--version")).await;
     version.is_ok_and(|line| line.split_whitespace().last() == Some(RUNTIME_VERSION))
+}
+
+/// An S3 server in a Python environment of its own, made once.
+async fn s3_server(interrupt: &Interrupt) -> Result<PathBuf> {
+    let home = workspace::tools().join("s3-server");
+    let (python, server) = (home.join("bin/python"), home.join("bin/moto_server"));
+    if server.is_file() && installed_version(&python).await.is_ok_and(|version| version == S3_SERVER_VERSION)
+    {
+        return Ok(server);
+    }
+    eprintln!("Installing the S3 server {S3_SERVER} {S3_SERVER_VERSION}, once");
+    python_environment(&home, interrupt).await?;
+    let mut pip = Command::new(&python);
+    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
+    pip.arg(format!("{S3_SERVER}[s3]=={S3_SERVER_VERSION}")).args(S3_SERVER_NEEDS);
+    process::run_ok(pip, interrupt).await?;
+    Ok(server)
+}
+
+async fn installed_version(python: &Path) -> Result<String> {
+    let ask = format!("import importlib.metadata as m; print(m.version('{S3_SERVER}'))");
+    process::capture_ok(Command::new(python).args(["-c", &ask])).await
+}
+
+/// Made anew, whatever was there. Debian has the module for it in a package of its own.
+async fn python_environment(home: &Path, interrupt: &Interrupt) -> Result<()> {
+    let has_modules =
+        process::capture_ok(Command::new("python3").args(["-c", "import ensurepip, venv"])).await;
+    if has_modules.is_err() {
+        let Some(root) = debian::Root::obtain().await else {
+            bail!("the S3 server needs Python 3 with venv: install it, or use --skip-s3");
+        };
+        root.install(&["python3", "python3-venv"], interrupt).await?;
+    }
+    let mut venv = Command::new("python3");
+    venv.args(["-m", "venv", "--clear"]).arg(home);
+    process::run_ok(venv, interrupt).await
 }
 
 #[cfg(test)]
