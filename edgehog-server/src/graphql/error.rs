@@ -59,7 +59,7 @@ pub(super) fn unexpected(failure: edgehog_engine::Error) -> Error {
 
 /// An answer as JSON text, its errors in the contract's shape: what the library keeps under `extensions` stands beside
 /// `message`, and a document that was never run has no `data`.
-pub(super) fn to_json(response: &Response) -> String {
+pub(crate) fn to_json(response: &Response) -> String {
     // Neither of the two can fail: all keys are text. Without errors the answer needs no second look.
     if response.errors.is_empty() {
         return serde_json::to_string(response).unwrap_or_default();

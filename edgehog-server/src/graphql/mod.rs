@@ -13,6 +13,9 @@ use async_graphql::{
     Context, EmptyMutation, EmptySubscription, ID, Interface, MergedObject, Object, Request, Result,
 };
 use edgehog_engine::{DeviceReads, Tenant};
+use futures::stream::BoxStream;
+
+pub(crate) use error::to_json;
 
 /// The schema of `/tenants/{slug}/api`. It needs a tenant, which `edgehog_server::endpoint` gives to each request.
 pub type Schema = async_graphql::Schema<RootQueryType, EmptyMutation, EmptySubscription>;
@@ -46,6 +49,15 @@ pub(crate) async fn execute(schema: &Schema, tenant: Tenant, mut request: Reques
         order::arrange(&document, &mut response.data);
     }
     error::to_json(&response)
+}
+
+/// Runs a subscription for a tenant. One that is refused gives one response with errors, and ends.
+pub(crate) fn subscribe(
+    schema: &Schema,
+    tenant: Tenant,
+    request: Request,
+) -> BoxStream<'static, async_graphql::Response> {
+    schema.execute_stream(request.data(TenantContext::new(tenant)))
 }
 
 /// What belongs to one request: the tenant, and what was read of its devices so far.

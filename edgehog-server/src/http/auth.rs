@@ -1,6 +1,6 @@
 //! Who may come in.
 
-use edgehog_engine::{Engine, Tenant};
+use edgehog_engine::{Engine, Tenant, VerifyingKey};
 use poem::http::{HeaderMap, header};
 
 use super::error::Refusal;
@@ -39,7 +39,7 @@ pub(crate) fn user_of(tenant: &Tenant, headers: &HeaderMap) -> Result<(), Refusa
 }
 
 /// The first token of the bearer scheme. Some clients write a colon behind the scheme.
-fn bearer(headers: &HeaderMap) -> Option<&str> {
+pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     const SCHEME: &str = "bearer";
     headers.get_all(header::AUTHORIZATION).iter().find_map(|value| {
         let value = value.to_str().ok()?.trim();
@@ -51,20 +51,53 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     })
 }
 
+/// In which forms a client takes an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub(crate) json: bool,
+    /// As a stream of events.
+    pub(crate) events: bool,
+}
+
+/// What a client takes for an answer: JSON, or a stream of events that are JSON.
+pub(crate) fn wish(headers: &HeaderMap) -> Result<Wish, Refusal> {
+    let ranges = || {
+        let accepts = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+        accepts
+            .flat_map(|accept| accept.split(','))
+            .map(|range| range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
+    };
+    let takes_json = |range: String| {
+        matches!(range.as_str(), "*/*" | "application/*" | "application/json") || range.ends_with("+json")
+    };
+    let json = ranges().next().is_none() || ranges().any(takes_json);
+    let events = ranges().any(|range| range == "text/event-stream");
+    if json || events { Ok(Wish { json, events }) } else { Err(Refusal::NOT_ACCEPTABLE) }
+}
+
 /// Whether a client takes JSON for an answer.
 pub(crate) fn accepts_json(headers: &HeaderMap) -> Result<(), Refusal> {
-    let mut accepts =
-        headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok()).peekable();
-    let takes_json = |range: &str| {
-        let media_type = range.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
-        matches!(media_type.as_str(), "*/*" | "application/*" | "application/json")
-            || media_type.ends_with("+json")
+    if wish(headers)?.json { Ok(()) } else { Err(Refusal::NOT_ACCEPTABLE) }
+}
+
+/// Lets holders of a token for the tenant open a socket. The token has come in a URL, or in a message.
+pub(crate) fn subscriber_of(tenant: &Tenant, token: &str) -> Result<(), Refusal> {
+    let info = tenant.info();
+    // Line ends may have been spelled out on the way here, in the token as in the stored key.
+    let token = token.replace("\\n", "");
+    let respelled;
+    let key = match tenant.verifying_key() {
+        Ok(key) => key,
+        Err(_) => {
+            respelled = VerifyingKey::from_pem(&info.public_key.replace("\\n", "\n"))
+                .map_err(|_| Refusal::FORBIDDEN)?;
+            &respelled
+        }
     };
-    if accepts.peek().is_none() || accepts.any(|accept| accept.split(',').any(takes_json)) {
-        Ok(())
-    } else {
-        Err(Refusal::NOT_ACCEPTABLE)
-    }
+    key.verify_tenant_token(&token).map_err(|error| {
+        tracing::info!(tenant = info.slug, error = &error as &dyn std::error::Error, "refused");
+        Refusal::FORBIDDEN
+    })
 }
 
 #[cfg(test)]
@@ -86,6 +119,18 @@ mod tests {
         }
     }
 
+    /// Whoever takes events may be told in them; a client that takes anything means JSON.
+    #[test]
+    fn answers_are_events_for_those_who_ask() {
+        for (accept, json, events) in [
+            ("text/event-stream", false, true),
+            ("application/json, text/event-stream", true, true),
+            ("*/*", true, false),
+        ] {
+            assert_eq!(wish(&headers(header::ACCEPT, &[accept])).unwrap(), Wish { json, events }, "{accept}");
+        }
+    }
+
     #[test]
     fn answers_are_json_or_nothing() {
         let accepts = |values: &[&str]| accepts_json(&headers(header::ACCEPT, values)).is_ok();
@@ -97,7 +142,7 @@ mod tests {
         ] {
             assert!(accepts(values), "{values:?}");
         }
-        for values in [&["text/html"][..], &["image/*, text/plain"]] {
+        for values in [&["text/html"][..], &["image/*, text/plain"], &["text/event-stream"]] {
             assert!(!accepts(values), "{values:?}");
         }
     }

@@ -1,26 +1,40 @@
 //! Requests in, answers out. What they mean is the engine's affair.
 
 mod auth;
+mod body;
 mod error;
 mod graphql;
 mod layers;
+mod sockets;
 mod triggers;
 
 use std::sync::Arc;
 
-use edgehog_engine::Engine;
+use edgehog_engine::{Engine, Tenant};
 use poem::endpoint::BoxEndpoint;
 use poem::middleware::{NormalizePath, TrailingSlash};
 use poem::web::Json;
 use poem::{EndpointExt, Response, Route, get, handler, post};
 use serde_json::json;
 
+use crate::documents::{Session, TenantDocuments};
 use crate::graphql::Schema;
+use crate::settings::Settings;
+use crate::subscriptions::{Hub, Quota};
 
 /// What every handler may use.
 pub(crate) struct State {
     engine: Engine,
     schema: Schema,
+    settings: Arc<Settings>,
+    hub: Hub,
+    sockets: Quota,
+}
+
+/// The documents of a tenant's user.
+fn session(state: &State, tenant: Tenant) -> Session {
+    let documents = TenantDocuments { schema: state.schema.clone(), tenant };
+    Session { documents: Arc::new(documents), hub: state.hub.clone() }
 }
 
 /// The whole server as an endpoint, to be served by poem or nested into a program's own routes.
@@ -35,16 +49,33 @@ pub(crate) struct State {
 /// ```
 #[must_use]
 pub fn endpoint(engine: Engine) -> BoxEndpoint<'static, Response> {
-    let state = Arc::new(State { engine, schema: crate::graphql::schema() });
+    endpoint_with(engine, Settings::default())
+}
+
+/// The same as [`endpoint`], in a way of one's own.
+#[must_use]
+pub fn endpoint_with(engine: Engine, settings: Settings) -> BoxEndpoint<'static, Response> {
+    let state = Arc::new(State {
+        engine,
+        schema: crate::graphql::schema(),
+        hub: Hub::new(&settings.limits),
+        sockets: Quota::new(settings.limits.sockets_per_tenant),
+        settings: Arc::new(settings),
+    });
     let api = Route::new()
         .at("/version", get(version))
-        .at("/tenants/:slug/api", get(graphql::query).post(graphql::execute))
+        .at("/tenants/:slug/api", get(graphql::serve).post(graphql::serve))
+        .at("/tenants/:slug/api/socket", get(sockets::standard_socket))
         .at("/tenants/:slug/triggers", post(triggers::receive))
-        .data(state)
+        .data(state.clone())
         .around(layers::cors)
         .around(layers::observe);
+    // Who opens a socket says where the page is from, and is not told how other pages fare.
+    let sockets =
+        Route::new().at("/websocket", get(sockets::phoenix_socket)).data(state).around(layers::observe);
     Route::new()
         .at("/health", get(health))
+        .nest("/socket", sockets)
         .nest("/", api)
         .with(NormalizePath::new(TrailingSlash::Trim))
         .catch_all_error(error::render)

@@ -8,7 +8,7 @@ use poem::web::{Data, Path};
 use poem::{Body, Request, Response, handler};
 
 use super::error::Refusal;
-use super::{State, auth, graphql};
+use super::{State, auth, body};
 
 const REALM: &str = "astarte-realm";
 
@@ -27,7 +27,7 @@ pub(crate) async fn receive(
         tracing::warn!(tenant = slug, "an event without exactly one Astarte-Realm header was dropped");
         return Err(Refusal::BAD_REQUEST);
     };
-    let body = graphql::read(body).await?;
+    let body = body::read(body).await?;
     let event = TriggerEvent::parse_lenient(&body).map_err(|error| {
         let error = &error as &dyn std::error::Error;
         tracing::warn!(tenant = slug, realm, error, "an event of unknown form was dropped");

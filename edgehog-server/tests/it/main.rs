@@ -8,12 +8,15 @@ mod commands;
 mod devices;
 mod graphql;
 mod http;
+mod requests;
 mod schema;
+mod sockets;
 mod triggers;
 
 use std::time::Duration;
 
 use edgehog_engine::{Engine, NewTenant, SigningKey, Store, StoreConfig, mint_tenant_token};
+use edgehog_server::Settings;
 use poem::Server as HttpServer;
 use poem::listener::{Acceptor, Listener, TcpListener};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
@@ -39,6 +42,10 @@ impl Server {
     }
 
     async fn with_astarte(astarte: &str) -> Self {
+        Self::with_settings(astarte, Settings::default()).await
+    }
+
+    async fn with_settings(astarte: &str, settings: Settings) -> Self {
         let options = edgehog_test_database::create().await;
         Store::migrate(&options).await.unwrap();
         let store = Store::connect(StoreConfig::new(options).pool_size(4)).await.unwrap();
@@ -49,7 +56,7 @@ impl Server {
         let tenant_key = key_pair();
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap();
-        let endpoint = edgehog_server::endpoint(engine.clone());
+        let endpoint = edgehog_server::endpoint_with(engine.clone(), settings);
         tokio::spawn(HttpServer::new_with_acceptor(acceptor).run(endpoint));
         let signing_key = SigningKey::from_pem(tenant_key.serialize_pem().as_str()).unwrap();
         let token = mint_tenant_token(&signing_key, None).unwrap().expose_secret().to_owned();
