@@ -9,6 +9,7 @@ use poem::listener::TcpListener;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Database, Http};
@@ -129,6 +130,7 @@ async fn serve(database: &Database, http: &Http, migrate: bool) -> anyhow::Resul
     // Nothing needs the key yet, but a wrong one is better found now than when it does.
     http.check_admin_key()?;
     let public_url = http.public_url()?;
+    let settings = http.settings()?;
     if migrate {
         let migrated = Store::migrate(&database.options()?).await;
         migrated.context("the database schema could not be brought up to date")?;
@@ -138,14 +140,20 @@ async fn serve(database: &Database, http: &Http, migrate: bool) -> anyhow::Resul
 
     let stop = CancellationToken::new();
     let background = tokio::spawn(engine.clone().run(stop.clone()));
+    let sockets = TaskTracker::new();
+    let settings = settings.shutdown(stop.clone()).sockets(sockets.clone());
+    let endpoint = edgehog_server::endpoint_with(engine, settings);
     let listener = TcpListener::bind(("::", http.port));
     tracing::info!(port = http.port, "serving");
     Server::new(listener)
         .idle_timeout(std::time::Duration::from_secs(300))
-        .run_with_graceful_shutdown(edgehog_server::endpoint(engine), stopped(stop.clone()), Some(GRACE))
+        .run_with_graceful_shutdown(endpoint, stopped(stop.clone()), Some(GRACE))
         .await
         .with_context(|| format!("port {} cannot be served", http.port))?;
     stop.cancel();
+    sockets.close();
+    // Each has been told by now, and is given a moment to say goodbye to its client.
+    let _ = tokio::time::timeout(GRACE, sockets.wait()).await;
     background.await?;
     store.close().await;
     Ok(())

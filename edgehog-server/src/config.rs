@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context, bail, ensure};
 use clap::{ArgAction, Args};
 use edgehog_engine::{PgConnectOptions, PgSslMode, StoreConfig, VerifyingKey};
+use edgehog_server::{AllowedOrigin, Settings};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -117,6 +118,17 @@ pub(crate) struct Http {
     /// Accepted, as other Edgehog servers need it; this one keeps no sessions and signs nothing with it.
     #[arg(long, env = "SECRET_KEY_BASE", hide_env_values = true)]
     secret_key_base: Option<SecretString>,
+    /// The origins of web pages that may open sockets for subscriptions, such as https://console.example or
+    /// //*.example.com, with commas between them; where not given, pages of this server's own address.
+    #[arg(long, env = "GQL_SUBSCRIPTIONS_ALLOWED_ORIGINS")]
+    gql_subscriptions_allowed_origins: Option<String>,
+    /// The bytes that a request with files may have.
+    #[arg(long, env = "MAX_UPLOAD_SIZE_BYTES", default_value_t = 4_000_000_000)]
+    max_upload_size_bytes: u64,
+    /// Where uploaded files are kept while a request is at work on them; the system's directory for temporary files
+    /// where not given.
+    #[arg(long, env = "UPLOAD_DIRECTORY")]
+    upload_directory: Option<PathBuf>,
 }
 
 impl Http {
@@ -125,6 +137,32 @@ impl Http {
         ensure!(!url_host.contains("://"), "URL_HOST is a host name; the scheme belongs into URL_SCHEME");
         Url::parse(&format!("{url_scheme}://{url_host}:{url_port}"))
             .with_context(|| format!("URL_HOST is not a host name: {url_host}"))
+    }
+
+    /// What the endpoint is told.
+    pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
+        let settings = Settings::default()
+            .max_upload_bytes(self.max_upload_size_bytes)
+            .allowed_origins(self.allowed_origins()?);
+        Ok(match self.upload_directory.as_ref().filter(|directory| !directory.as_os_str().is_empty()) {
+            Some(directory) => {
+                ensure!(directory.is_dir(), "UPLOAD_DIRECTORY is no directory: {}", directory.display());
+                settings.upload_directory(directory)
+            }
+            None => settings,
+        })
+    }
+
+    fn allowed_origins(&self) -> anyhow::Result<Vec<AllowedOrigin>> {
+        let given = self.gql_subscriptions_allowed_origins.as_deref().unwrap_or_default();
+        let mut origins = Vec::new();
+        for origin in given.split(',').map(str::trim).filter(|origin| !origin.is_empty()) {
+            origins.push(origin.parse().context("GQL_SUBSCRIPTIONS_ALLOWED_ORIGINS")?);
+        }
+        if origins.is_empty() {
+            origins.push(self.public_url()?.as_str().parse()?);
+        }
+        Ok(origins)
     }
 
     pub(crate) fn check_admin_key(&self) -> anyhow::Result<()> {

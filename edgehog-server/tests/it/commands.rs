@@ -58,6 +58,12 @@ fn wrong_settings_are_named() {
         (vec![HOST, DATABASE, ("URL_SCHEME", "ftp")], "URL_SCHEME"),
         (vec![HOST, DATABASE, ("PORT", "70000")], "PORT"),
         (vec![HOST, DATABASE, ("POOL_SIZE", "0")], "POOL_SIZE"),
+        (vec![HOST, DATABASE, ("MAX_UPLOAD_SIZE_BYTES", "much")], "MAX_UPLOAD_SIZE_BYTES"),
+        (vec![HOST, DATABASE, ("UPLOAD_DIRECTORY", "/nowhere")], "UPLOAD_DIRECTORY"),
+        (
+            vec![HOST, DATABASE, ("GQL_SUBSCRIPTIONS_ALLOWED_ORIGINS", "//a, localhost")],
+            "GQL_SUBSCRIPTIONS_ALLOWED_ORIGINS",
+        ),
         (vec![HOST, DATABASE, ("ADMIN_JWT_PUBLIC_KEY_PATH", "/nowhere")], "ADMIN_JWT_PUBLIC_KEY_PATH"),
         (
             vec![HOST, DATABASE, ("ADMIN_JWT_PUBLIC_KEY_PATH", "-----BEGIN PUBLIC KEY-----")],
