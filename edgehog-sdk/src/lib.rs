@@ -9,6 +9,7 @@ mod interface;
 pub mod interfaces;
 mod item;
 mod message;
+pub mod selector;
 mod timestamp;
 pub mod value;
 
@@ -19,6 +20,7 @@ pub use error::{DecodeError, Error, UnknownText};
 pub use interface::{DeviceOwned, Interface, ServerOwned};
 pub use item::Item;
 pub use message::Message;
+pub use selector::{Selector, SelectorError};
 pub use timestamp::Timestamp;
 
 /// What [`interface!`] needs at the place of its use.

@@ -1,6 +1,7 @@
 //! Tests of the crate through its public API.
 
 #![allow(
+    clippy::expect_used,
     clippy::unwrap_used,
     clippy::panic,
     reason = "a test fails by a panic, also in the functions it calls"
@@ -12,3 +13,4 @@ mod events;
 mod hostile;
 mod reads;
 mod requests;
+mod selector;
