@@ -1,7 +1,8 @@
-//! Developer automation: `cargo xtask dev`, `cargo xtask test`, `cargo xtask postgres`.
+//! Developer automation: `cargo xtask dev`, `cargo xtask test`, `cargo xtask postgres`, `cargo xtask contract`.
 //!
 //! Everything a command makes lives below `target/`, so `cargo clean` forgets it all.
 
+mod contract;
 mod debian;
 mod dev;
 mod interrupt;
@@ -31,6 +32,8 @@ enum Command {
     Test(test::Args),
     /// Start this checkout's own PostgreSQL and print its URL
     Postgres(postgres::Args),
+    /// Compare the server's GraphQL schema with the one that clients rely on
+    Contract(contract::Args),
 }
 
 /// Processes are started from this one thread, so that "the parent died" (see [`process`]) means xtask died
@@ -54,5 +57,6 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dev(args) => dev::run(args, &interrupt).await,
         Command::Test(args) => test::run(args, &interrupt).await,
         Command::Postgres(args) => postgres::run(args, &interrupt).await,
+        Command::Contract(args) => contract::run(args, &interrupt).await,
     }
 }
