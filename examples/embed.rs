@@ -1,7 +1,8 @@
 //! Edgehog inside a program of your own: `cargo run -p edgehog-examples --bin embed`, with the environment of
 //! `cargo xtask dev` (`. target/dev/edgehog.env; export DATABASE_URL EDGEHOG_TENANT`).
 
-use edgehog_engine::{Engine, PageRequest, Store, StoreConfig};
+use edgehog_engine::store::{Device, List};
+use edgehog_engine::{Engine, Store, StoreConfig};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -11,8 +12,9 @@ async fn main() -> anyhow::Result<()> {
         anyhow::bail!("there is no such tenant")
     };
     let reads = tenant.device_reads();
-    for device in tenant.devices(PageRequest::default()).await?.rows {
-        let hardware = reads.read(&device, |device| async move { device.hardware_info().await }).await;
+    for device in tenant.rows::<Device>(&List::default()).await?.rows {
+        let hardware =
+            reads.read(&device.device_id, |device| async move { device.hardware_info().await }).await;
         let cpu = hardware.and_then(|hardware| hardware.cpu_model_name).unwrap_or_default();
         println!("{:8} {} {cpu}", if device.online { "online" } else { "offline" }, device.name);
     }

@@ -7,8 +7,9 @@ use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::events::effect;
-use crate::tenants::Directory;
-use crate::{Error, EventError, Tenant, provisioning};
+use crate::storage::Storage;
+use crate::tenants::{Directory, Settings};
+use crate::{Error, EventError, ForwarderConfig, Geolocation, Tenant, provisioning};
 
 /// Tenants whose realms are reconciled at the same time.
 const REALMS_AT_ONCE: usize = 8;
@@ -48,7 +49,7 @@ pub struct EngineBuilder {
     public_url: Url,
     http: Option<reqwest::Client>,
     interval: Duration,
-    read_timeout: Duration,
+    settings: Settings,
 }
 
 impl EngineBuilder {
@@ -66,8 +67,26 @@ impl EngineBuilder {
     }
 
     /// The longest that one read of Astarte may keep a client waiting. Ten seconds where not set.
-    pub const fn read_timeout(mut self, timeout: Duration) -> Self {
-        self.read_timeout = timeout;
+    pub fn read_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.read_timeout = timeout;
+        self
+    }
+
+    /// Who finds out where devices are. Nobody where not set.
+    pub fn geolocation(mut self, geolocation: Geolocation) -> Self {
+        self.settings.geolocation = geolocation;
+        self
+    }
+
+    /// Where devices meet people who want to use their terminals. Nowhere where not set.
+    pub fn forwarder(mut self, forwarder: Option<ForwarderConfig>) -> Self {
+        self.settings.forwarder = forwarder;
+        self
+    }
+
+    /// Where pictures and other files are kept. Nowhere where not set: what needs them is refused.
+    pub fn storage(mut self, storage: Option<Storage>) -> Self {
+        self.settings.storage = storage;
         self
     }
 
@@ -82,7 +101,7 @@ impl EngineBuilder {
             None => HttpConfig::default().build_client()?,
         };
         Ok(Engine(Arc::new(Inner {
-            directory: Directory::new(self.store.clone(), http, self.read_timeout),
+            directory: Directory::new(self.store.clone(), http, Arc::new(self.settings)),
             store: self.store,
             public_url: self.public_url,
             interval: self.interval,
@@ -92,6 +111,12 @@ impl EngineBuilder {
 }
 
 impl Engine {
+    /// Where pictures and other files are kept.
+    #[must_use]
+    pub fn storage(&self) -> Option<&Storage> {
+        self.0.directory.settings().storage.as_ref()
+    }
+
     /// Begins an engine on `store`. `public_url` is where Astarte reaches the server that receives its triggers.
     pub fn builder(store: Store, public_url: Url) -> EngineBuilder {
         EngineBuilder {
@@ -99,7 +124,7 @@ impl Engine {
             public_url,
             http: None,
             interval: Duration::from_mins(10),
-            read_timeout: Duration::from_secs(10),
+            settings: Settings::default(),
         }
     }
 

@@ -27,8 +27,13 @@ impl Engine {
     /// as they must be, and the devices' states as Astarte knows them. Any number of engines may run on one database.
     pub async fn run(self, stop: CancellationToken) {
         let turn_now = Notify::new();
-        let work =
-            async { tokio::join!(self.reconcile_in_turn(&turn_now), self.reconcile_changed(&turn_now)) };
+        let work = async {
+            tokio::join!(
+                self.reconcile_in_turn(&turn_now),
+                self.reconcile_changed(&turn_now),
+                self.follow_changes()
+            )
+        };
         // All of it can be begun again, so it may end anywhere.
         let _ = stop.run_until_cancelled(work).await;
     }
@@ -138,6 +143,7 @@ impl Engine {
         registry.realm_release(lease, reconciled.is_ok()).await?;
         reconciled?;
         let devices = tenant.reconcile_devices().await?;
+        crate::feed::prune(tenant.scope()).await?;
         tracing::info!(devices, "the realm is reconciled");
         Ok(Progress::Done)
     }

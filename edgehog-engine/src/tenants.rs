@@ -12,8 +12,10 @@ use secrecy::ExposeSecret;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use url::Url;
 
+use crate::feed::{Feed, Feeds};
 use crate::ingest::EventQueue;
-use crate::{Error, InvalidPublicKey, Store, VerifyingKey};
+use crate::storage::Storage;
+use crate::{Error, ForwarderConfig, Geolocation, InvalidPublicKey, Store, VerifyingKey};
 
 /// How long a tenant's settings are used before they are looked up again, where nobody listens for changes.
 const FRESH: Duration = Duration::from_secs(5);
@@ -36,7 +38,29 @@ struct Inner {
     key: Result<VerifyingKey, InvalidPublicKey>,
     realm: Option<Arc<TenantRealm>>,
     events: EventQueue,
-    read_timeout: Duration,
+    feed: Feed,
+    settings: Arc<Settings>,
+}
+
+/// What all tenants have in common.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// The longest that one read of Astarte may keep a client waiting.
+    pub(crate) read_timeout: Duration,
+    pub(crate) geolocation: Geolocation,
+    pub(crate) forwarder: Option<ForwarderConfig>,
+    pub(crate) storage: Option<Storage>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            read_timeout: Duration::from_secs(10),
+            geolocation: Geolocation::default(),
+            forwarder: None,
+            storage: None,
+        }
+    }
 }
 
 /// The realm of a tenant, with a client for it.
@@ -102,12 +126,16 @@ impl Tenant {
         self.0.realm.as_ref()
     }
 
-    pub(crate) fn read_timeout(&self) -> Duration {
-        self.0.read_timeout
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.0.settings
     }
 
     pub(crate) fn events(&self) -> &EventQueue {
         &self.0.events
+    }
+
+    pub(crate) fn feed(&self) -> &Feed {
+        &self.0.feed
     }
 }
 
@@ -116,13 +144,18 @@ impl Tenant {
 pub(crate) struct Directory {
     store: Store,
     http: reqwest::Client,
-    read_timeout: Duration,
+    settings: Arc<Settings>,
     known: Mutex<HashMap<String, (Instant, Tenant)>>,
+    pub(crate) feeds: Feeds,
 }
 
 impl Directory {
-    pub(crate) fn new(store: Store, http: reqwest::Client, read_timeout: Duration) -> Self {
-        Self { store, http, read_timeout, known: Mutex::default() }
+    pub(crate) fn new(store: Store, http: reqwest::Client, settings: Arc<Settings>) -> Self {
+        Self { store, http, settings, known: Mutex::default(), feeds: Feeds::default() }
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.settings
     }
 
     pub(crate) async fn find(&self, slug: &str) -> Result<Option<Tenant>, Error> {
@@ -164,7 +197,8 @@ impl Directory {
         if key.is_err() {
             tracing::warn!(tenant = %row.slug, "the tenant's public key is unusable; its users cannot come in");
         }
-        Tenant(Arc::new(Inner { row, scope, key, realm, events, read_timeout: self.read_timeout }))
+        let feed = self.feeds.of(&scope);
+        Tenant(Arc::new(Inner { row, scope, key, realm, events, feed, settings: self.settings.clone() }))
     }
 
     fn connect(&self, row: &edgehog_store::Tenant, realm: Realm) -> TenantRealm {

@@ -13,6 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing_subscriber::EnvFilter;
 
 use crate::config::{Database, Http};
+use crate::services::Services;
 
 /// How long requests may go on after the server was told to stop.
 const GRACE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -131,12 +132,13 @@ async fn serve(database: &Database, http: &Http, migrate: bool) -> anyhow::Resul
     http.check_admin_key()?;
     let public_url = http.public_url()?;
     let settings = http.settings()?;
+    let services = Services::from_environment(&public_url)?;
     if migrate {
         let migrated = Store::migrate(&database.options()?).await;
         migrated.context("the database schema could not be brought up to date")?;
     }
     let store = Store::connect(database.store()?).await.context("the database cannot be used")?;
-    let engine = Engine::builder(store.clone(), public_url).build()?;
+    let engine = services.install(Engine::builder(store.clone(), public_url)).build()?;
 
     let stop = CancellationToken::new();
     let background = tokio::spawn(engine.clone().run(stop.clone()));

@@ -2,6 +2,7 @@
 
 mod commands;
 mod config;
+mod services;
 
 use std::process::ExitCode;
 

@@ -28,7 +28,6 @@ impl Uploads {
     }
 
     /// The file that a document names.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no mutation of the schema takes files yet"))]
     pub(crate) fn get(&self, name: &str) -> Option<&Upload> {
         self.0.get(name)
     }
@@ -54,7 +53,6 @@ impl Upload {
     }
 
     /// Where it is, as long as any clone lives.
-    #[cfg_attr(not(test), expect(dead_code, reason = "no mutation of the schema takes files yet"))]
     pub(crate) fn path(&self) -> &Path {
         &self.0.path
     }

@@ -1,4 +1,4 @@
-use edgehog_engine::{Engine, EventError, PageRequest, PgConnectOptions, Tenant, TriggerEvent};
+use edgehog_engine::{Engine, EventError, PgConnectOptions, Tenant, TriggerEvent};
 use futures::future::join_all;
 use sqlx::ConnectOptions;
 
@@ -48,7 +48,11 @@ async fn a_deletion_keeps_its_place_among_other_events() {
     ];
     let answers = join_all(events.iter().map(|event| engine.ingest(&tenant, "plantone", event))).await;
     assert!(matches!(answers[..], [Err(EventError::UnknownDevice), Ok(()), Ok(()), Ok(())]), "{answers:?}");
-    let devices = tenant.devices(PageRequest::default()).await.unwrap().rows;
+    let devices = tenant
+        .rows::<edgehog_engine::store::Device>(&edgehog_engine::store::List::default())
+        .await
+        .unwrap()
+        .rows;
     assert_eq!(devices.len(), 1);
     assert!(devices[0].last_connection.is_none() && !devices[0].online);
 }

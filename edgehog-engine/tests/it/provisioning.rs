@@ -1,4 +1,5 @@
-use edgehog_engine::{Error, NewTenant, StoreError};
+use edgehog_engine::store::Error as StoreError;
+use edgehog_engine::{Error, NewTenant};
 
 use crate::{engine, new_tenant};
 

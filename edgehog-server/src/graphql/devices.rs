@@ -1,67 +1,46 @@
-use async_graphql::{ComplexObject, Context, ID, Object, Result, SimpleObject};
-use edgehog_engine::{Device as Row, DeviceKey, PageRequest};
+use async_graphql::futures_util::FutureExt;
+use async_graphql::registry::MetaType;
+use async_graphql::{ContainerType, Context, Enum, ID, InputObject, MaybeUndefined, Object, Result};
+use edgehog_engine::sdk::interfaces::LedPattern;
+use edgehog_engine::store::{DEVICE, DeviceKey, Record};
 
 use super::TenantContext;
-use super::connection::{connection, page_request};
-use super::error::{Nullable, unexpected};
-use super::ids::{Identified, global_id, key};
-use super::scalars::DateTime;
+use super::error::Failure;
+use super::geolocation::{Location, Position};
+use super::ids::number;
+use super::payload::{Outcome, finish, payloads};
+use super::resources::Extra;
+use super::scalars::given;
 use super::telemetry::{
     BaseImageInfo, BatterySlot, DeviceCapability, HardwareInfo, Modem, NetworkInterface, OsInfo, RuntimeInfo,
     Shown, StorageUnit, SystemStatus, WifiScanResult,
 };
 
-/// A device of the tenant.
-#[derive(SimpleObject)]
-#[graphql(complex)]
-pub(super) struct Device {
-    /// The global id.
-    pub(super) id: ID,
-    /// The id in Astarte.
-    device_id: String,
-    /// A name for people.
-    name: String,
-    /// Whether it is connected.
-    online: bool,
-    /// When it last connected.
-    last_connection: Option<DateTime>,
-    /// When it last disconnected.
-    last_disconnection: Option<DateTime>,
-    /// The address it last connected from.
-    last_seen_ip: Option<String>,
-    /// The serial number of its system.
-    serial_number: Option<String>,
-    /// The part number of its system, which names its system model.
-    part_number: Option<String>,
-    #[graphql(skip)]
-    row: Row,
+payloads! {
+    UpdateDeviceResult of DEVICE,
+    AddDeviceTagsResult of DEVICE,
+    RemoveDeviceTagsResult of DEVICE,
+    SetDeviceLedBehaviorResult of DEVICE,
 }
 
-connection!(DeviceConnection, DeviceEdge, Device of Row);
+/// What a device shows beyond its attributes: it is asked for when it is wanted, of Astarte.
+pub(super) const EXTRA: Extra = Extra {
+    needs: &["device_id"],
+    register: |registry| match registry.create_fake_output_type::<DeviceExtra<'_>>() {
+        MetaType::Object { fields, .. } => fields,
+        _ => Default::default(),
+    },
+    resolve: |record, context| async move { DeviceExtra(record).resolve_field(context).await }.boxed(),
+};
 
-impl Identified for Device {
-    const TYPE: &'static str = "device";
-}
+struct DeviceExtra<'r>(&'r Record);
 
-impl From<Row> for Device {
-    fn from(row: Row) -> Self {
-        let text = row.clone();
-        Self {
-            id: global_id::<Self>(row.id.get()),
-            device_id: text.device_id,
-            name: text.name,
-            online: row.online,
-            last_connection: row.last_connection.map(DateTime::seconds),
-            last_disconnection: row.last_disconnection.map(DateTime::seconds),
-            last_seen_ip: text.last_seen_ip,
-            serial_number: text.serial_number,
-            part_number: text.part_number,
-            row,
-        }
+impl DeviceExtra<'_> {
+    fn device_id(&self) -> &str {
+        let place = DEVICE.attribute("device_id");
+        place.and_then(|place| self.0.value(place).as_text()).unwrap_or_default()
     }
-}
 
-impl Device {
     /// Reads what Astarte keeps of the device: null when it cannot be read.
     async fn read<T, S, F>(
         &self,
@@ -72,16 +51,17 @@ impl Device {
         T: Shown<S> + Send,
         F: Future<Output = Result<T, edgehog_engine::sdk::Error>> + Send,
     {
-        Ok(TenantContext::of(context)?.reads.read(&self.row, read).await.map(Shown::shown))
+        let reads = TenantContext::of(context)?.reads();
+        Ok(reads.read(self.device_id(), read).await.map(Shown::shown))
     }
 }
 
-#[ComplexObject]
-impl Device {
+#[Object]
+impl DeviceExtra<'_> {
     /// What it can do, by the interfaces it announces.
     async fn capabilities(&self, context: &Context<'_>) -> Result<Vec<DeviceCapability>> {
-        let reads = &TenantContext::of(context)?.reads;
-        let known = reads.read(&self.row, |device| async move { device.capabilities().await }).await;
+        let reads = TenantContext::of(context)?.reads();
+        let known = reads.read(self.device_id(), |device| async move { device.capabilities().await }).await;
         Ok(known.unwrap_or_default().into_iter().filter_map(|capability| Some(capability).shown()).collect())
     }
 
@@ -105,6 +85,11 @@ impl Device {
         self.read(context, |device| async move { device.hardware_info().await }).await
     }
 
+    /// What people call the place where it is.
+    async fn location(&self, context: &Context<'_>) -> Result<Option<Location>> {
+        Ok(TenantContext::of(context)?.reads().location(self.device_id()).await.map(Location::from))
+    }
+
     /// Its network interfaces.
     async fn network_interfaces(&self, context: &Context<'_>) -> Result<Option<Vec<NetworkInterface>>> {
         self.read(context, |device| async move { device.network_interfaces().await }).await
@@ -113,6 +98,11 @@ impl Device {
     /// Its operating system.
     async fn os_info(&self, context: &Context<'_>) -> Result<Option<OsInfo>> {
         self.read(context, |device| async move { device.os_info().await }).await
+    }
+
+    /// Where it is.
+    async fn position(&self, context: &Context<'_>) -> Result<Option<Position>> {
+        Ok(TenantContext::of(context)?.reads().position(self.device_id()).await.map(Position::from))
     }
 
     /// Its Edgehog runtime.
@@ -138,52 +128,118 @@ impl Device {
     }
 }
 
+/// New values for a device; those left out stay.
+#[derive(Default, InputObject)]
+struct UpdateDeviceInput {
+    /// A name for people.
+    name: MaybeUndefined<String>,
+}
+
+/// Tags to be put on a device.
+#[derive(InputObject)]
+struct AddDeviceTagsInput {
+    /// The tags. Upper and lower case are the same.
+    tags: Vec<String>,
+}
+
+/// Tags to be taken off a device.
+#[derive(InputObject)]
+struct RemoveDeviceTagsInput {
+    /// The tags. Upper and lower case are the same.
+    tags: Vec<String>,
+}
+
+/// How the light of a device is to blink.
+#[derive(InputObject)]
+struct SetDeviceLedBehaviorInput {
+    /// The pattern.
+    behavior: DeviceLedBehavior,
+}
+
+/// How a light blinks for a minute.
+#[derive(Clone, Copy, Enum, PartialEq, Eq)]
+enum DeviceLedBehavior {
+    /// One second on, one second off.
+    Blink,
+    /// Two short pulses, then a pause.
+    DoubleBlink,
+    /// Two seconds on, two seconds off.
+    SlowBlink,
+}
+
+impl From<DeviceLedBehavior> for LedPattern {
+    fn from(behavior: DeviceLedBehavior) -> Self {
+        match behavior {
+            DeviceLedBehavior::Blink => Self::Blink,
+            DeviceLedBehavior::DoubleBlink => Self::DoubleBlink,
+            DeviceLedBehavior::SlowBlink => Self::SlowBlink,
+        }
+    }
+}
+
 #[derive(Default)]
-pub(super) struct DeviceQuery;
+pub(super) struct DeviceMutation;
 
 #[Object]
-impl DeviceQuery {
-    /// A device by its global id, or null.
-    async fn device(
+impl DeviceMutation {
+    /// Gives a device another name.
+    async fn update_device(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "The global id of a device.")] id: ID,
-    ) -> Nullable<Device> {
-        let find = async || find(TenantContext::of(context)?, key::<Device>(&id)?).await;
-        find().await.transpose()
+        #[graphql(desc = "The device's global id.")] id: ID,
+        #[graphql(desc = "Its new values.")] input: Option<UpdateDeviceInput>,
+    ) -> Option<UpdateDeviceResult> {
+        let changed = async || {
+            let key = number::<DeviceKey>(&DEVICE, &id)?;
+            let name = given(input.unwrap_or_default().name);
+            TenantContext::of(context)?.tenant.update_device(key, name.as_deref()).await?;
+            Ok::<_, Failure>(Outcome::Key(key.into()))
+        };
+        finish(context, changed().await)
     }
 
-    /// The devices of the tenant, in the order in which they were first seen.
-    async fn devices(
+    /// Puts tags on a device; those it has stay.
+    async fn add_device_tags(
         &self,
         context: &Context<'_>,
-        #[graphql(desc = "How many devices to give from the start, or after `after`. At most 250.")]
-        first: Option<i64>,
-        #[graphql(desc = "The cursor right before which to end.")] before: Option<String>,
-        #[graphql(desc = "The cursor after which to begin.")] after: Option<String>,
-        #[graphql(desc = "How many devices to give right before `before`. At most 250.")] last: Option<i64>,
-    ) -> Nullable<DeviceConnection> {
-        let request = page_request(first, before.as_deref(), after.as_deref(), last);
-        Some(match request {
-            Ok(request) => page(context, request).await,
-            Err(refused) => Err(refused),
-        })
+        #[graphql(desc = "The device's global id.")] id: ID,
+        #[graphql(desc = "The tags.")] input: AddDeviceTagsInput,
+    ) -> Option<AddDeviceTagsResult> {
+        let changed = async || {
+            let key = number::<DeviceKey>(&DEVICE, &id)?;
+            TenantContext::of(context)?.tenant.add_device_tags(key, &input.tags).await?;
+            Ok::<_, Failure>(Outcome::Key(key.into()))
+        };
+        finish(context, changed().await)
     }
-}
 
-async fn page(context: &Context<'_>, request: PageRequest) -> Result<DeviceConnection> {
-    let tenant = &TenantContext::of(context)?.tenant;
-    let page = tenant.devices(request).await.map_err(unexpected)?;
-    let count = if context.look_ahead().field("count").exists() {
-        Some(tenant.device_count().await.map_err(unexpected)?)
-    } else {
-        None
-    };
-    Ok(DeviceConnection::new(page, count))
-}
+    /// Takes tags off a device; those it has not got are passed over.
+    async fn remove_device_tags(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The device's global id.")] id: ID,
+        #[graphql(desc = "The tags.")] input: RemoveDeviceTagsInput,
+    ) -> Option<RemoveDeviceTagsResult> {
+        let changed = async || {
+            let key = number::<DeviceKey>(&DEVICE, &id)?;
+            TenantContext::of(context)?.tenant.remove_device_tags(key, &input.tags).await?;
+            Ok::<_, Failure>(Outcome::Key(key.into()))
+        };
+        finish(context, changed().await)
+    }
 
-/// The device with this number.
-pub(super) async fn find(context: &TenantContext, key: i64) -> Result<Option<Device>> {
-    let row = context.tenant.device(DeviceKey::from(key)).await.map_err(unexpected)?;
-    Ok(row.map(Device::from))
+    /// Makes the light of a device blink for a minute, so that people find it.
+    async fn set_device_led_behavior(
+        &self,
+        context: &Context<'_>,
+        #[graphql(desc = "The device's global id.")] id: ID,
+        #[graphql(desc = "How it is to blink.")] input: SetDeviceLedBehaviorInput,
+    ) -> Option<SetDeviceLedBehaviorResult> {
+        let done = async || {
+            let key = number::<DeviceKey>(&DEVICE, &id)?;
+            TenantContext::of(context)?.tenant.blink(key, input.behavior.into()).await?;
+            Ok::<_, Failure>(Outcome::Key(key.into()))
+        };
+        finish(context, done().await)
+    }
 }

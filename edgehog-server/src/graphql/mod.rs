@@ -1,24 +1,35 @@
-//! The GraphQL schema: the engine's words in the contract's types, one module for each noun.
+//! The schema: the engine's words in the contract's types, one module for each noun.
 
-mod connection;
+mod changes;
 mod devices;
 mod error;
+mod forwarder;
+mod geolocation;
+mod groups;
+mod hardware_types;
 mod ids;
 mod order;
+mod payload;
+mod resources;
 mod scalars;
+mod system_models;
 mod telemetry;
 mod tenants;
 
-use async_graphql::{
-    Context, EmptyMutation, EmptySubscription, ID, Interface, MergedObject, Object, Request, Result,
-};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_graphql::futures_util::stream::StreamExt;
+use async_graphql::{Context, ContextBase, MergedObject, Request, Response, Result};
 use edgehog_engine::{DeviceReads, Tenant};
 use futures::stream::BoxStream;
 
 pub(crate) use error::to_json;
 
+use changes::RootSubscriptionType;
+use resources::ResourceQuery;
+
 /// The schema of `/tenants/{slug}/api`. It needs a tenant, which `edgehog_server::endpoint` gives to each request.
-pub type Schema = async_graphql::Schema<RootQueryType, EmptyMutation, EmptySubscription>;
+pub type Schema = async_graphql::Schema<RootQueryType, RootMutationType, RootSubscriptionType>;
 
 /// How deep selections may be nested. The console's deepest page needs about half of it.
 const MAX_DEPTH: usize = 32;
@@ -29,7 +40,7 @@ const MAX_FIELDS: usize = 5000;
 /// Makes the schema; `Schema::sdl` prints it.
 #[must_use]
 pub fn schema() -> Schema {
-    Schema::build(RootQueryType::default(), EmptyMutation, EmptySubscription)
+    Schema::build(RootQueryType::default(), RootMutationType::default(), RootSubscriptionType)
         .limit_depth(MAX_DEPTH)
         .limit_complexity(MAX_FIELDS)
         .finish()
@@ -38,60 +49,72 @@ pub fn schema() -> Schema {
 /// Where every query begins.
 #[derive(Default, MergedObject)]
 #[graphql(name = "RootQueryType")]
-pub struct RootQueryType(NodeQuery, devices::DeviceQuery, tenants::TenantQuery);
+pub struct RootQueryType(ResourceQuery, forwarder::ForwarderQuery, tenants::TenantQuery);
+
+/// Where every mutation begins.
+#[derive(Default, MergedObject)]
+#[graphql(name = "RootMutationType")]
+pub struct RootMutationType(
+    devices::DeviceMutation,
+    forwarder::ForwarderMutation,
+    groups::DeviceGroupMutation,
+    hardware_types::HardwareTypeMutation,
+    system_models::SystemModelMutation,
+);
 
 /// Runs a document for a tenant, and gives the answer as JSON text.
 pub(crate) async fn execute(schema: &Schema, tenant: Tenant, mut request: Request) -> String {
     // A document that cannot be read has no order; why it cannot be read is told by running it.
     let document = request.parsed_query().ok().cloned();
-    let mut response = schema.execute(request.data(TenantContext::new(tenant))).await;
+    let mut response = schema.execute(request.data(Arc::new(TenantContext::new(tenant)))).await;
     if let Some(document) = document {
         order::arrange(&document, &mut response.data);
     }
     error::to_json(&response)
 }
 
-/// Runs a subscription for a tenant. One that is refused gives one response with errors, and ends.
+/// Runs a subscription for a tenant: an answer for each event. One that is refused gives one answer with errors, and ends.
 pub(crate) fn subscribe(
     schema: &Schema,
     tenant: Tenant,
-    request: Request,
-) -> BoxStream<'static, async_graphql::Response> {
-    schema.execute_stream(request.data(TenantContext::new(tenant)))
+    mut request: Request,
+) -> BoxStream<'static, Response> {
+    let document = request.parsed_query().ok().cloned();
+    let answers = schema.execute_stream(request.data(Arc::new(TenantContext::new(tenant))));
+    let arrange = move |mut answer: Response| {
+        if let Some(document) = &document {
+            order::arrange(document, &mut answer.data);
+        }
+        answer
+    };
+    answers.map(arrange).boxed()
 }
 
 /// What belongs to one request: the tenant, and what was read of its devices so far.
 struct TenantContext {
     tenant: Tenant,
-    reads: DeviceReads,
+    reads: Mutex<Arc<DeviceReads>>,
 }
 
 impl TenantContext {
     fn new(tenant: Tenant) -> Self {
-        Self { reads: tenant.device_reads(), tenant }
+        Self { reads: Mutex::new(Arc::new(tenant.device_reads())), tenant }
     }
 
-    fn of<'a>(context: &Context<'a>) -> Result<&'a Self> {
-        context.data()
+    fn of<'a, T>(context: &ContextBase<'a, T>) -> Result<&'a Self> {
+        context.data::<Arc<Self>>().map(|it| &**it)
     }
-}
 
-/// Anything that has a global id and can be fetched by it.
-#[derive(Interface)]
-#[graphql(field(name = "id", ty = "&ID", desc = "The global id."))]
-enum Node {
-    Device(Box<devices::Device>),
-}
+    fn shared(context: &Context<'_>) -> Result<Arc<Self>> {
+        context.data::<Arc<Self>>().cloned()
+    }
 
-#[derive(Default)]
-struct NodeQuery;
+    fn reads(&self) -> Arc<DeviceReads> {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 
-#[Object]
-impl NodeQuery {
-    /// Anything by its global id.
-    async fn node(&self, context: &Context<'_>, #[graphql(desc = "A global id.")] id: ID) -> Result<Node> {
-        let key = ids::key::<devices::Device>(&id)?;
-        let device = devices::find(TenantContext::of(context)?, key).await?;
-        Ok(Node::Device(Box::new(device.ok_or_else(error::not_found)?)))
+    /// Forgets what was read: a subscription outlives it.
+    fn renew(&self) {
+        *self.reads.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(self.tenant.device_reads());
     }
 }

@@ -1,7 +1,7 @@
 use async_graphql::{Context, ID, Object, Result, SimpleObject};
 
 use super::TenantContext;
-use super::ids::{Identified, global_id};
+use super::ids::encode;
 
 /// The tenant that a request is for.
 #[derive(SimpleObject)]
@@ -16,10 +16,6 @@ pub(super) struct TenantInfo {
     default_locale: String,
 }
 
-impl Identified for TenantInfo {
-    const TYPE: &'static str = "tenant_info";
-}
-
 #[derive(Default)]
 pub(super) struct TenantQuery;
 
@@ -29,7 +25,7 @@ impl TenantQuery {
     async fn tenant_info(&self, context: &Context<'_>) -> Result<TenantInfo> {
         let tenant = TenantContext::of(context)?.tenant.info();
         Ok(TenantInfo {
-            id: global_id::<TenantInfo>(tenant.tenant_id.get()),
+            id: encode("tenant_info", &tenant.tenant_id),
             name: tenant.name.clone(),
             slug: tenant.slug.clone(),
             default_locale: tenant.default_locale.clone(),

@@ -3,6 +3,7 @@
 mod auth;
 mod body;
 mod error;
+mod files;
 mod graphql;
 mod layers;
 mod sockets;
@@ -67,6 +68,7 @@ pub fn endpoint_with(engine: Engine, settings: Settings) -> BoxEndpoint<'static,
         .at("/tenants/:slug/api", get(graphql::serve).post(graphql::serve))
         .at("/tenants/:slug/api/socket", get(sockets::standard_socket))
         .at("/tenants/:slug/triggers", post(triggers::receive))
+        .at("/storage/*key", get(files::serve).put(files::receive))
         .data(state.clone())
         .around(layers::cors)
         .around(layers::observe);

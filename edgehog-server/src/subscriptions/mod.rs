@@ -37,7 +37,6 @@ const SETTLING: Duration = Duration::from_millis(250);
 pub(crate) struct Opened(Arc<Notify>);
 
 impl Opened {
-    #[cfg_attr(not(test), expect(dead_code, reason = "the schema has no subscriptions yet"))]
     pub(crate) fn tell(&self) {
         self.0.notify_one();
     }
