@@ -4,6 +4,7 @@ mod documents;
 mod graphql;
 mod http;
 mod origins;
+mod session;
 mod settings;
 mod subscriptions;
 mod uploads;

@@ -3,18 +3,13 @@
 #[cfg(test)]
 pub(crate) mod parrot;
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use async_graphql::parser::types::{DocumentOperations, OperationType};
 use async_graphql::{Request, Response};
 use edgehog_engine::{Tenant, TenantId};
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
-use serde::de::IgnoredAny;
 
 use crate::graphql::{self, Schema};
-use crate::subscriptions::{Hub, Subscription};
 
 /// Runs documents for a tenant.
 pub(crate) trait Documents: Send + Sync {
@@ -45,41 +40,6 @@ impl Documents for TenantDocuments {
 
     fn subscribe(&self, request: Request) -> BoxStream<'static, Response> {
         graphql::subscribe(&self.schema, self.tenant.clone(), request)
-    }
-}
-
-/// Documents with the subscriptions that are running.
-#[derive(Clone)]
-pub(crate) struct Session {
-    pub(crate) documents: Arc<dyn Documents>,
-    pub(crate) hub: Hub,
-}
-
-/// What became of a document.
-pub(crate) enum Answer {
-    /// It was run; the whole answer.
-    Executed(String),
-    Subscribed(Subscription),
-    /// It was not run, or a subscription did not begin; an answer with nothing but errors.
-    Refused(String),
-}
-
-impl Session {
-    /// Runs a document of any kind. A subscription is running when this returns.
-    pub(crate) async fn run(&self, mut request: Request) -> Answer {
-        if kind(&mut request) == Some(OperationType::Subscription) {
-            return match self.hub.subscribe(self.documents.as_ref(), request).await {
-                Ok(subscription) => Answer::Subscribed(subscription),
-                Err(refused) => Answer::Refused(refused.0),
-            };
-        }
-        let answer = self.documents.execute(request).await;
-        let members: Result<HashMap<String, IgnoredAny>, _> = serde_json::from_str(&answer);
-        if members.is_ok_and(|members| members.contains_key("data")) {
-            Answer::Executed(answer)
-        } else {
-            Answer::Refused(answer)
-        }
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
 use super::Documents;
-use crate::subscriptions::Opened;
+use crate::graphql::Opened;
 use crate::uploads::Uploads;
 
 type Said = Schema<Query, Mutation, Hearing>;

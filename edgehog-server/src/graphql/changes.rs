@@ -17,19 +17,35 @@ use edgehog_engine::store::{
     PageRequest, Record, Resource, SYSTEM_MODEL_PART_NUMBER, Selection, Value as Key,
 };
 
+use tokio::sync::Notify;
+
 use super::error::Failure;
 use super::resources::{
     fields, filter, filter_input, members, meta_field, meta_object, object, register_object, selections,
     with_keys,
 };
 use super::{TenantContext, ids};
-use crate::subscriptions::Opened;
 
 /// The pause before records are read again that could not be read.
 const AGAIN: Duration = Duration::from_secs(1);
 
 /// Records read at once.
 const BATCH: usize = 200;
+
+/// By which a subscription tells whoever runs it that no later event will escape it. It is in the data of its request.
+#[derive(Clone, Default)]
+pub(crate) struct Opened(Arc<Notify>);
+
+impl Opened {
+    pub(crate) fn tell(&self) {
+        self.0.notify_one();
+    }
+
+    /// Returns once it was told.
+    pub(crate) async fn told(&self) {
+        self.0.notified().await;
+    }
+}
 
 /// A change as it is told.
 pub(super) enum Told {
@@ -200,8 +216,8 @@ struct Watch {
     ready: std::vec::IntoIter<Told>,
 }
 
-async fn watch<'a, T: From<Told>>(
-    context: &'a Context<'_>,
+async fn watch<T: From<Told>>(
+    context: &Context<'_>,
     type_name: &'static str,
     resource: &'static Resource,
 ) -> Result<ToldStream<T>> {

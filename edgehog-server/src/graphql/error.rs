@@ -6,6 +6,8 @@ use edgehog_engine::{Error, Problem, ProblemKind};
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::wording;
+
 /// Codes that clients act on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Code {
@@ -239,6 +241,9 @@ fn complete(error: &mut Value) {
     let Some(error) = error.as_object_mut() else { return };
     if let Some(Value::Object(extensions)) = error.remove("extensions") {
         error.extend(extensions);
+    }
+    if let Some(reworded) = error.get("message").and_then(Value::as_str).and_then(wording::of_argument) {
+        error.insert("message".to_owned(), reworded.into());
     }
     error.entry("fields").or_insert_with(|| Value::Array(Vec::new()));
     let message = error.get("message").cloned().unwrap_or_default();

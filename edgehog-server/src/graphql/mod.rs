@@ -15,6 +15,7 @@ mod scalars;
 mod system_models;
 mod telemetry;
 mod tenants;
+mod wording;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,6 +26,7 @@ use futures::stream::BoxStream;
 
 pub(crate) use error::to_json;
 
+pub(crate) use changes::Opened;
 use changes::RootSubscriptionType;
 use resources::ResourceQuery;
 

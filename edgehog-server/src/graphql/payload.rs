@@ -157,7 +157,7 @@ pub(super) async fn resolve<'a, T: Copy + Sync>(
     Ok(Value::Object(payload))
 }
 
-async fn read<T>(
+async fn read<T: Sync>(
     context: &ContextBase<'_, T>,
     wanted: &Selection,
     key: &Stored,

@@ -18,8 +18,9 @@ use poem::web::Json;
 use poem::{EndpointExt, Response, Route, get, handler, post};
 use serde_json::json;
 
-use crate::documents::{Session, TenantDocuments};
+use crate::documents::TenantDocuments;
 use crate::graphql::Schema;
+use crate::session::Session;
 use crate::settings::Settings;
 use crate::subscriptions::{Hub, Quota};
 

@@ -16,11 +16,12 @@ use aws_lc_rs::digest::{SHA256, digest};
 use edgehog_engine::TenantId;
 use futures::stream::{BoxStream, Stream, StreamExt};
 use serde_json::json;
-use tokio::sync::{Notify, broadcast, watch};
+use tokio::sync::{broadcast, watch};
 use tokio::task::AbortHandle;
 use tokio_stream::wrappers::BroadcastStream;
 
 use crate::documents::Documents;
+use crate::graphql::Opened;
 use crate::settings::Limits;
 
 pub(crate) use quota::{Place, Quota};
@@ -30,17 +31,6 @@ const PREFIX: &str = "__absinthe__:doc:";
 
 /// When a stream that says nothing is taken as begun.
 const SETTLING: Duration = Duration::from_millis(250);
-
-/// By which the resolver of a subscription tells that no later event will escape it; in the data of its request. A client
-/// hears that it is subscribed only then.
-#[derive(Clone, Default)]
-pub(crate) struct Opened(Arc<Notify>);
-
-impl Opened {
-    pub(crate) fn tell(&self) {
-        self.0.notify_one();
-    }
-}
 
 /// All subscriptions of this server. Clones are the same hub.
 #[derive(Clone)]
@@ -178,7 +168,7 @@ async fn drive(
     let first = tokio::select! {
         biased;
         first = stream.next() => first,
-        () = opened.0.notified() => None,
+        () = opened.told() => None,
         () = tokio::time::sleep(SETTLING) => None,
     };
     if let Some(response) = &first

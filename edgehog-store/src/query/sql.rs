@@ -26,7 +26,7 @@ pub(super) fn table(name: &'static str) -> Alias {
 }
 
 pub(super) fn binary(left: Expr, operator: &'static str, right: Expr) -> Expr {
-    left.binary(BinOper::Custom(operator.into()), right)
+    left.binary(BinOper::Custom(operator), right)
 }
 
 pub(super) fn parameter(value: Value) -> Expr {

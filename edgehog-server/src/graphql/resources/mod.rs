@@ -41,10 +41,24 @@ pub(super) struct Shown {
     pub(super) is_node: bool,
     /// The root field that finds one by its global id.
     get: Option<&'static str>,
-    /// The root field that lists them, and which of them.
-    list: Option<(&'static str, fn() -> Filter)>,
+    /// The root field that lists them.
+    list: Option<RootList>,
     /// What its module computes.
     pub(super) extra: Option<Extra>,
+}
+
+/// A root field that lists records of a resource.
+#[derive(Clone, Copy)]
+struct RootList {
+    name: &'static str,
+    /// Which of them.
+    base: fn() -> Filter,
+}
+
+impl RootList {
+    const fn all(name: &'static str) -> Option<Self> {
+        Some(Self { name, base: Filter::default })
+    }
 }
 
 /// Fields of a resource that are no attributes or relations.
@@ -62,21 +76,21 @@ static SHOWN: [Shown; 7] = [
         resource: &DEVICE,
         is_node: true,
         get: Some("device"),
-        list: Some(("devices", Filter::default)),
+        list: RootList::all("devices"),
         extra: Some(devices::EXTRA),
     },
     Shown {
         resource: &DEVICE_GROUP,
         is_node: true,
         get: Some("deviceGroup"),
-        list: Some(("deviceGroups", Filter::default)),
+        list: RootList::all("deviceGroups"),
         extra: None,
     },
     Shown {
         resource: &HARDWARE_TYPE,
         is_node: true,
         get: Some("hardwareType"),
-        list: Some(("hardwareTypes", Filter::default)),
+        list: RootList::all("hardwareTypes"),
         extra: None,
     },
     Shown { resource: &HARDWARE_TYPE_PART_NUMBER, is_node: false, get: None, list: None, extra: None },
@@ -84,7 +98,7 @@ static SHOWN: [Shown; 7] = [
         resource: &SYSTEM_MODEL,
         is_node: true,
         get: Some("systemModel"),
-        list: Some(("systemModels", Filter::default)),
+        list: RootList::all("systemModels"),
         extra: Some(system_models::EXTRA),
     },
     Shown { resource: &SYSTEM_MODEL_PART_NUMBER, is_node: false, get: None, list: None, extra: None },
@@ -92,7 +106,7 @@ static SHOWN: [Shown; 7] = [
         resource: &TAG,
         is_node: false,
         get: None,
-        list: Some(("existingDeviceTags", tags_in_use)),
+        list: Some(RootList { name: "existingDeviceTags", base: tags_in_use }),
         extra: None,
     },
 ];
@@ -112,13 +126,13 @@ pub(super) struct ResourceQuery;
 
 enum Root {
     Get(&'static Shown),
-    List(&'static Shown, fn() -> Filter),
+    List(&'static Shown, RootList),
 }
 
 fn root(name: &str) -> Option<Root> {
     SHOWN.iter().find_map(|shown| match (shown.get, shown.list) {
         (Some(get), _) if get == name => Some(Root::Get(shown)),
-        (_, Some((list, base))) if list == name => Some(Root::List(shown, base)),
+        (_, Some(list)) if list.name == name => Some(Root::List(shown, list)),
         _ => None,
     })
 }
@@ -145,7 +159,7 @@ impl OutputType for ResourceQuery {
                 let arguments = id_argument(registry, "A global id.");
                 add(meta_field(name, "One by its global id, or null.".into(), ty, arguments));
             }
-            if let Some((name, _)) = shown.list {
+            if let Some(RootList { name, .. }) = shown.list {
                 let ty = types::connection(registry, resource);
                 let arguments = types::list_arguments(registry, resource, &types::PAGE_ARGUMENTS);
                 add(meta_field(
@@ -199,7 +213,7 @@ impl ContainerType for ResourceQuery {
         let Some(root) = root(name) else { return Ok(None) };
         let value = match root {
             Root::Get(shown) => get(context, shown).await,
-            Root::List(shown, base) => list(context, shown.resource, base()).await,
+            Root::List(shown, root) => list(context, shown.resource, (root.base)()).await,
         };
         // All of these may be null: an error of one must not take the others along.
         Ok(Some(value.unwrap_or_else(|failure| {

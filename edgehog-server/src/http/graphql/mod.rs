@@ -21,7 +21,8 @@ use super::auth::{self, Wish};
 use super::body;
 use super::error::Refusal;
 use super::{State, session};
-use crate::documents::{Answer, Session, kind};
+use crate::documents::kind;
+use crate::session::{Answer, Session};
 use crate::settings::Settings;
 use crate::uploads::Uploads;
 

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::StreamMap;
 
 use super::protocol::{Action, Call, Outcome, Protocol};
-use crate::documents::{Answer, Session};
+use crate::session::{Answer, Session};
 use crate::settings::Settings;
 use crate::subscriptions::{Subscription, TooSlow};
 use crate::uploads::Uploads;

@@ -24,8 +24,8 @@ use self::protocol::Protocol;
 use self::standard::{Dialect, Standard};
 use super::error::Refusal;
 use super::{State, auth, session};
-use crate::documents::Session;
 use crate::origins;
+use crate::session::Session;
 use crate::settings::Settings;
 
 /// A parameter in the URL, where it has one.
