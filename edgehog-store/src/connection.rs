@@ -57,8 +57,10 @@ pub struct Store {
     announcer: Arc<Announcer>,
 }
 
-/// Every connection acts as the application's role, whatever its login could do.
-const ACT_AS_APPLICATION: &str = "SET ROLE edgehog_app; SET search_path = edgehog, pg_temp";
+/// Every connection acts as the application's role, whatever its login could do. No question may keep a connection for
+/// long: others wait for it.
+const ACT_AS_APPLICATION: &str = "SET ROLE edgehog_app; SET search_path = edgehog, pg_temp; \
+    SET statement_timeout = '30s'; SET idle_in_transaction_session_timeout = '60s'";
 
 impl Store {
     /// Connects, and refuses a database that cannot keep tenants apart.

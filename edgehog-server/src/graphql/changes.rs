@@ -140,7 +140,7 @@ impl RootSubscriptionType {
         context: &Context<'_>,
         #[graphql(name = "filter", desc = "Of which devices to tell.")] _filter: Option<DeviceFilter>,
     ) -> Result<ToldStream<DeviceChanged>> {
-        watch(context, "device_changed_result", &DEVICE).await
+        watch(context, "device_changed_result", &DEVICE, false).await
     }
 
     /// Device groups that are new, have changed, or are gone.
@@ -149,7 +149,7 @@ impl RootSubscriptionType {
         context: &Context<'_>,
         #[graphql(name = "filter", desc = "Of which groups to tell.")] _filter: Option<DeviceGroupFilter>,
     ) -> Result<ToldStream<DeviceGroupChanged>> {
-        watch(context, "device_group_result", &DEVICE_GROUP).await
+        watch(context, "device_group_result", &DEVICE_GROUP, true).await
     }
 
     /// Hardware types that are new, have changed, or are gone.
@@ -160,7 +160,7 @@ impl RootSubscriptionType {
             HardwareTypeFilter,
         >,
     ) -> Result<ToldStream<HardwareTypeChanged>> {
-        watch(context, "hardware_type_result", &HARDWARE_TYPE).await
+        watch(context, "hardware_type_result", &HARDWARE_TYPE, true).await
     }
 
     /// Part numbers of hardware that are new, have changed, or are gone.
@@ -171,7 +171,7 @@ impl RootSubscriptionType {
             HardwareTypePartNumberFilter,
         >,
     ) -> Result<ToldStream<HardwareTypePartNumberChanged>> {
-        watch(context, "hardware_type_part_number_result", &HARDWARE_TYPE_PART_NUMBER).await
+        watch(context, "hardware_type_part_number_result", &HARDWARE_TYPE_PART_NUMBER, true).await
     }
 
     /// Part numbers of systems that are new, have changed, or are gone.
@@ -182,7 +182,7 @@ impl RootSubscriptionType {
             SystemModelPartNumberFilter,
         >,
     ) -> Result<ToldStream<SystemModelPartNumberChanged>> {
-        watch(context, "system_model_part_number_result", &SYSTEM_MODEL_PART_NUMBER).await
+        watch(context, "system_model_part_number_result", &SYSTEM_MODEL_PART_NUMBER, true).await
     }
 }
 
@@ -212,6 +212,8 @@ struct Watch {
     resource: &'static Resource,
     wanted: Selection,
     filter: Filter,
+    /// Whether the client can be told of records that are gone.
+    tells_gone: bool,
     changes: Changes,
     ready: std::vec::IntoIter<Told>,
 }
@@ -220,6 +222,7 @@ async fn watch<T: From<Told>>(
     context: &Context<'_>,
     type_name: &'static str,
     resource: &'static Resource,
+    tells_gone: bool,
 ) -> Result<ToldStream<T>> {
     let opened = context.data::<Opened>();
     let begin = async || {
@@ -235,7 +238,8 @@ async fn watch<T: From<Told>>(
         if let Ok(opened) = opened {
             opened.tell();
         }
-        Ok::<_, Failure>(Watch { context, resource, wanted, filter, changes, ready: Vec::new().into_iter() })
+        let ready = Vec::new().into_iter();
+        Ok::<_, Failure>(Watch { context, resource, wanted, filter, tells_gone, changes, ready })
     };
     let watch = begin().await.map_err(|failure| failure.into_error(context))?;
     let told = stream::unfold(watch, |mut watch| async move {
@@ -245,7 +249,7 @@ async fn watch<T: From<Told>>(
             }
             // None: too much was missed, so that whoever watches must begin anew.
             let changes = watch.changes.next().await?;
-            let ours: Vec<_> = changes.iter().filter(|change| change.resource == watch.resource).collect();
+            let ours: Vec<_> = changes.iter().filter(|change| watch.is_about(change)).collect();
             let mut ready = Vec::with_capacity(ours.len());
             for changes in ours.chunks(BATCH) {
                 ready.extend(watch.tell(changes).await);
@@ -257,6 +261,10 @@ async fn watch<T: From<Told>>(
 }
 
 impl Watch {
+    fn is_about(&self, change: &Change) -> bool {
+        change.resource == self.resource && (self.tells_gone || change.kind != ChangeKind::Destroyed)
+    }
+
     /// What there is to tell of changes: records that are gone by now, or do not pass the filter, are passed over.
     async fn tell(&self, changes: &[&Change]) -> Vec<Told> {
         // What was read of devices for an earlier event is old news.
