@@ -142,7 +142,8 @@ impl Registry {
 
     async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
         // The deletion of a tenant takes as long as it takes.
-        begin_with(&self.pool, "BEGIN; SET LOCAL ROLE edgehog_registry; SET LOCAL statement_timeout = 0").await
+        begin_with(&self.pool, "BEGIN; SET LOCAL ROLE edgehog_registry; SET LOCAL statement_timeout = 0")
+            .await
     }
 
     /// All tenants, oldest first.

@@ -4,7 +4,7 @@ use sqlx::ConnectOptions;
 
 use crate::{engine, new_tenant};
 
-async fn plant_one() -> (Engine, Tenant, PgConnectOptions) {
+pub(crate) async fn plant_one() -> (Engine, Tenant, PgConnectOptions) {
     let (engine, options) = engine().await;
     engine.provision_tenant(&new_tenant("plant-one")).await.unwrap();
     let tenant = engine.tenant("plant-one").await.unwrap().unwrap();

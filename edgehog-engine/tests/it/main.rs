@@ -9,6 +9,7 @@ mod forwarder;
 mod geolocation;
 mod orders;
 mod provisioning;
+mod selectors;
 mod storage;
 
 use edgehog_engine::{Engine, NewTenant, PgConnectOptions, Store, StoreConfig};
