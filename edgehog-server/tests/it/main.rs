@@ -8,6 +8,7 @@ mod commands;
 mod devices;
 mod graphql;
 mod http;
+mod processes;
 mod requests;
 mod schema;
 mod sockets;

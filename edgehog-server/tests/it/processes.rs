@@ -1,0 +1,187 @@
+//! Several servers of one database, each a process of its own.
+
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use edgehog_engine::{SigningKey, mint_tenant_token};
+use futures::StreamExt;
+use reqwest::Client;
+use secrecy::ExposeSecret;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use url::Url;
+
+use crate::key_pair;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A database with the tenant `plant-one`, and what its servers and users need.
+struct Site {
+    database: String,
+    keys: TempDir,
+    token: String,
+}
+
+/// A server; it is killed when this is dropped, without a chance to tidy up.
+struct Process {
+    child: Child,
+    api: String,
+    http: Client,
+    token: String,
+}
+
+impl Site {
+    async fn new() -> Self {
+        let options = edgehog_test_database::create().await;
+        let mut database: Url = std::env::var("DATABASE_URL").unwrap().parse().unwrap();
+        database.set_path(options.get_database().unwrap());
+        let keys = tempfile::tempdir().unwrap();
+        let tenant_key = key_pair();
+        std::fs::write(keys.path().join("tenant.pub"), tenant_key.public_key_pem()).unwrap();
+        std::fs::write(keys.path().join("realm"), key_pair().serialize_pem()).unwrap();
+        let signing_key = SigningKey::from_pem(tenant_key.serialize_pem().as_str()).unwrap();
+        let token = mint_tenant_token(&signing_key, None).unwrap().expose_secret().to_owned();
+        let site = Self { database: database.into(), keys, token };
+        let key = |name| site.keys.path().join(name).to_str().unwrap().to_owned();
+        let (tenant, realm) = (key("tenant.pub"), key("realm"));
+        let provision = [
+            "provision",
+            "--name",
+            "Plant One",
+            "--slug",
+            "plant-one",
+            "--public-key",
+            &tenant,
+            "--astarte-url",
+            "http://127.0.0.1:9",
+            "--realm",
+            "plantone",
+            "--realm-key",
+            &realm,
+        ];
+        assert!(site.command(&provision).status().unwrap().success());
+        site
+    }
+
+    fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_edgehog-server"));
+        command.args(args).env_clear().env("DATABASE_URL", &self.database).stdout(Stdio::null());
+        command
+    }
+
+    async fn serve(&self) -> Process {
+        let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port().to_string();
+        let mut command = self.command(&["serve"]);
+        command.env("PORT", &port).env("URL_HOST", "localhost").env("RUST_LOG", "off");
+        let process = Process {
+            child: command.spawn().unwrap(),
+            api: format!("http://127.0.0.1:{port}/tenants/plant-one/api"),
+            http: Client::new(),
+            token: self.token.clone(),
+        };
+        let lives = async {
+            let health = format!("http://127.0.0.1:{port}/health");
+            while process.http.get(&health).send().await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, lives).await.unwrap();
+        process
+    }
+}
+
+impl Process {
+    async fn run(&self, document: &str, variables: Value) -> Value {
+        let request = self.http.post(&self.api).bearer_auth(&self.token);
+        let body = json!({ "query": document, "variables": variables });
+        let answer: Value = request.json(&body).send().await.unwrap().json().await.unwrap();
+        assert!(answer.get("errors").is_none(), "{answer}");
+        answer["data"].clone()
+    }
+
+    /// What a subscription tells, as it comes.
+    async fn watch(&self, document: &str) -> impl futures::Stream<Item = Value> + Unpin {
+        let request = self.http.post(&self.api).bearer_auth(&self.token);
+        let request = request.header("Accept", "text/event-stream").json(&json!({ "query": document }));
+        let answer = request.send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        let mut text = String::new();
+        let events = answer.bytes_stream().map(move |chunk| {
+            text.push_str(str::from_utf8(&chunk.unwrap()).unwrap());
+            let mut events = Vec::new();
+            while let Some((event, rest)) = text.split_once("\n\n") {
+                events.extend(event.lines().find_map(|line| line.strip_prefix("data: ")).map(str::to_owned));
+                text = rest.to_owned();
+            }
+            futures::stream::iter(events)
+        });
+        Box::pin(events.flatten().map(|event| serde_json::from_str(&event).unwrap()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+const GROUP: &str = "subscription { deviceGroup { created { name } updated { name } destroyed } }";
+
+/// The next events of a group, as kind and the number in its name. The name is that at the time of telling.
+async fn told(events: &mut (impl futures::Stream<Item = Value> + Unpin), count: usize) -> Vec<(String, u32)> {
+    let mut told = Vec::new();
+    while told.len() < count {
+        let event = tokio::time::timeout(PATIENCE, events.next()).await.unwrap().unwrap();
+        let members = event["data"]["deviceGroup"].as_object().unwrap();
+        let set: Vec<_> = members.iter().filter(|(_, value)| !value.is_null()).collect();
+        assert_eq!(set.len(), 1, "{event}");
+        let (kind, value) = set[0];
+        let number = value["name"].as_str().and_then(|name| name.parse().ok()).unwrap_or(u32::MAX);
+        told.push((kind.clone(), number));
+    }
+    told
+}
+
+async fn lead_a_groups_life(server: &Process, from: u32) {
+    let create = "mutation ($n: String!, $h: String!) { createDeviceGroup(input: \
+                  {name: $n, handle: $h, selector: \"\\\"a\\\" in tags\"}) { result { id } } }";
+    let made = server.run(create, json!({ "n": from.to_string(), "h": format!("group-{from}") })).await;
+    let id = made["createDeviceGroup"]["result"]["id"].clone();
+    let rename =
+        "mutation ($id: ID!, $n: String) { updateDeviceGroup(id: $id, input: {name: $n}) { result { id } } }";
+    for number in from + 1..from + 20 {
+        server.run(rename, json!({ "id": id, "n": number.to_string() })).await;
+    }
+    let delete = "mutation ($id: ID!) { deleteDeviceGroup(id: $id) { result { id } } }";
+    server.run(delete, json!({ "id": id })).await;
+}
+
+/// What is changed through one process is told by another one, all of it and in order; also when the first one is killed,
+/// and its place is taken by a new one. Of a record that is gone by the time of telling only that is told.
+#[tokio::test]
+async fn changes_reach_subscribers_of_other_processes() {
+    let site = Site::new().await;
+    let (one, other) = (site.serve().await, site.serve().await);
+    let mut events = other.watch(GROUP).await;
+    for from in [100, 200] {
+        lead_a_groups_life(&one, from).await;
+        let mut life = Vec::new();
+        while life.last().is_none_or(|(kind, _)| kind != "destroyed") {
+            life.extend(told(&mut events, 1).await);
+        }
+        let numbers: Vec<_> = life.iter().map(|(_, number)| *number).collect();
+        assert!(numbers.is_sorted(), "{life:?}");
+        assert!(
+            life.len() <= 21 && life[1..life.len() - 1].iter().all(|(kind, _)| kind == "updated"),
+            "{life:?}"
+        );
+    }
+    drop(one);
+    let successor = site.serve().await;
+    let create = "mutation { createDeviceGroup(input: {name: \"7\", handle: \"kept\", selector: \"\\\"a\\\" in tags\"}) \
+                  { result { id } } }";
+    successor.run(create, json!({})).await;
+    assert_eq!(told(&mut events, 1).await, [("created".to_owned(), 7)]);
+}
