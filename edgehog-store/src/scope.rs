@@ -52,7 +52,8 @@ impl fmt::Debug for TenantScope {
 
 /// A transaction within one tenant. Dropped without [`TenantTx::commit`] it leaves no trace.
 ///
-/// Methods are named noun first: `device_get`, `device_page`. They stand in one module for each resource.
+/// Methods are named noun first: `device_record`, `device_update`. They stand in one module for each resource. Those that
+/// read any resource, such as [`TenantTx::list`] and [`TenantTx::row`], name none.
 pub struct TenantTx {
     tx: Transaction<'static, Postgres>,
     tenant: TenantId,
