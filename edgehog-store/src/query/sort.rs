@@ -66,7 +66,7 @@ pub(super) fn cursor(sort: &[Sort], resource: &Resource, value: impl Fn(usize) -
 fn signature(resource: &Resource, order: &[Sort]) -> String {
     let mut text = resource.type_name.to_owned();
     for by in order {
-        let name = resource.attributes[by.attribute].name;
+        let name = resource.attributes.get(by.attribute).map_or("", |attribute| attribute.name);
         let direction = if by.descending { '-' } else { '+' };
         let nulls = if by.nulls_first { '0' } else { '1' };
         text.push_str(&format!(" {name}{direction}{nulls}"));
@@ -132,11 +132,13 @@ pub(super) fn apply(
 /// Whether a row comes after these values.
 fn beyond(resource: &Resource, alias: &str, order: &[Sort], values: Vec<Value>) -> Expr {
     let of = |by: &Sort| column(alias, resource.attributes[by.attribute].name);
-    let plain = order.iter().all(|by| !by.descending && !resource.attributes[by.attribute].nullable);
-    if plain {
+    let descending = order.iter().filter(|by| by.descending).count();
+    let plain = order.iter().all(|by| !resource.attributes[by.attribute].nullable);
+    if plain && (descending == 0 || descending == order.len()) {
         // One comparison, which an index can answer.
         let columns = Expr::tuple(order.iter().map(of));
-        return columns.gt(Expr::tuple(values.into_iter().map(parameter)));
+        let values = Expr::tuple(values.into_iter().map(parameter));
+        return if descending == 0 { columns.gt(values) } else { columns.lt(values) };
     }
     let mut alternatives: Option<Expr> = None;
     for (place, by) in order.iter().enumerate() {
