@@ -22,7 +22,8 @@ pub enum Error {
     /// Other rows refer to the row, so it cannot be deleted.
     #[error("the record is still referred to")]
     StillReferenced(#[source] sqlx::Error),
-    /// The filter does not fit the resource: it names what is not there, or compares with values of another kind.
+    /// The filter or the order does not fit the resource: it names what is not there, compares with values of another
+    /// kind, or has a pattern that ends within an escape.
     #[error("the filter does not fit")]
     InvalidFilter,
     /// The cursor was not made by this store, or for another order.

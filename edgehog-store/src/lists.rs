@@ -14,12 +14,12 @@ impl TenantTx {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidCursor`] for a cursor of another list, [`Error::InvalidFilter`] for a filter that does not fit the
-    /// resource, [`Error::Unacceptable`] for a value that PostgreSQL cannot take.
+    /// [`Error::InvalidCursor`] for a cursor of another list, [`Error::InvalidFilter`] for a filter or an order that does not fit
+    /// the resource, [`Error::Unacceptable`] for a value that PostgreSQL cannot take.
     pub async fn list(&mut self, selection: &Selection, list: &List) -> Result<Page<Record>, Error> {
         let mut selection = selection.clone();
         list.complete(&mut selection);
-        list.check(selection.resource())?;
+        list.check(&selection)?;
         let groups =
             if list.uses_selectors(&selection) { self.group_predicates().await? } else { Vec::new() };
         let tenant = self.tenant();

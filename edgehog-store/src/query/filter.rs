@@ -29,7 +29,7 @@ pub enum Condition {
     IsNull(bool),
     /// Compared to another one. No value compares to anything.
     Compare(Comparison, Value),
-    /// One of these.
+    /// One of these; a null among them is passed over.
     In(Vec<Value>),
     /// Another one than this, where no value is as good as any.
     DistinctFrom(Value),
@@ -60,7 +60,8 @@ pub enum TextMatch {
     StartsWith,
     /// It ends with the other text.
     EndsWith,
-    /// The other text is a pattern with `%` and `_`, and it fits.
+    /// The other text is a pattern with `%` and `_`, and it fits. A backslash takes away the meaning of what follows, and
+    /// something must follow.
     Like,
     /// The same, whatever the case.
     Ilike,
@@ -135,6 +136,11 @@ impl Condition {
                 value.is(kind)
             }
             Self::In(values) => values.iter().all(|value| value.is(kind)),
+            Self::Text(TextMatch::Like | TextMatch::Ilike, pattern) => {
+                // PostgreSQL would refuse a pattern that ends within an escape too, but only if a row comes to be compared.
+                let backslashes = pattern.chars().rev().take_while(|it| *it == '\\').count();
+                kind == Kind::Text && backslashes % 2 == 0
+            }
             Self::Text(..) => kind == Kind::Text,
         }
     }
@@ -145,6 +151,8 @@ impl Condition {
             Self::IsNull(wanted) => *wanted,
             Self::DistinctFrom(value) => *value != Value::Null,
             Self::NotDistinctFrom(value) => *value == Value::Null,
+            // Nothing is one of none, not even no value.
+            Self::In(values) if values.iter().all(|value| *value == Value::Null) => false,
             Self::Compare(..) | Self::In(_) | Self::Text(..) => return false,
         };
         holds != negated

@@ -87,6 +87,13 @@ impl Selection {
         &self.reaches
     }
 
+    fn check(&self) -> Result<(), Error> {
+        self.reaches.iter().try_for_each(|reach| match &reach.list {
+            Some(list) => list.check(&reach.selection),
+            None => reach.selection.check(),
+        })
+    }
+
     fn uses_selectors(&self) -> bool {
         self.reaches.iter().any(|reach| {
             let relation = &self.resource.relations[reach.relation];
@@ -196,7 +203,13 @@ impl List {
         self.counted
     }
 
-    pub(crate) fn check(&self, resource: &Resource) -> Result<(), Error> {
-        self.filter.check(resource)
+    /// Refuses what does not fit the resource, in this list and in those that are wanted with its records.
+    pub(crate) fn check(&self, selection: &Selection) -> Result<(), Error> {
+        let attributes = selection.resource.attributes.len();
+        if self.sort.iter().any(|by| by.attribute >= attributes) {
+            return Err(Error::InvalidFilter);
+        }
+        self.filter.check(selection.resource)?;
+        selection.check()
     }
 }
