@@ -162,3 +162,154 @@ pub(super) fn groups(
     }
     groups
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Comparison, DEVICE, Value};
+
+    /// Relations of devices, by their places: to one system model, to many tags.
+    const MODEL: usize = 0;
+    const TAGS: usize = 1;
+
+    fn equal(attribute: usize) -> Filter {
+        Filter::Attribute(attribute, Condition::Compare(Comparison::Equal, Value::Text("a".into())))
+    }
+
+    fn related(relation: usize, filter: Filter) -> Filter {
+        Filter::Related(relation, Box::new(filter))
+    }
+
+    fn not(filter: Filter) -> Filter {
+        Filter::Not(Box::new(filter))
+    }
+
+    fn is(path: &[usize], attribute: usize, negated: bool) -> Formula {
+        let Filter::Attribute(_, condition) = equal(attribute) else { unreachable!() };
+        Formula::Is { path: path.to_vec(), attribute, condition, negated }
+    }
+
+    fn none(path: &[usize], of: Formula) -> Formula {
+        Formula::None { path: path.to_vec(), of: Box::new(of) }
+    }
+
+    fn formula(filter: &Filter) -> Formula {
+        Formula::new(filter, &DEVICE)
+    }
+
+    /// Negations end up at the leaves; those of relations to many become "none", whose paths begin anew.
+    #[test]
+    fn negations_move_to_the_leaves() {
+        assert_eq!((DEVICE.relations[MODEL].name, DEVICE.relations[TAGS].name), ("system_model", "tags"));
+        let both = || Filter::All(vec![equal(1), related(TAGS, equal(1))]);
+        let tags_of_model = |filter| related(MODEL, related(0, filter));
+        for (filter, expected) in [
+            (equal(1), is(&[], 1, false)),
+            (not(equal(1)), is(&[], 1, true)),
+            (not(not(equal(1))), is(&[], 1, false)),
+            (both(), Formula::All(vec![is(&[], 1, false), is(&[TAGS], 1, false)])),
+            (not(both()), Formula::Any(vec![is(&[], 1, true), none(&[], is(&[TAGS], 1, false))])),
+            (
+                not(Filter::Any(vec![equal(1), equal(2)])),
+                Formula::All(vec![is(&[], 1, true), is(&[], 2, true)]),
+            ),
+            (not(related(MODEL, equal(1))), is(&[MODEL], 1, true)),
+            (not(tags_of_model(equal(1))), none(&[MODEL], is(&[0], 1, false))),
+            (related(TAGS, not(equal(1))), is(&[TAGS], 1, true)),
+            (not(related(TAGS, not(equal(1)))), none(&[], is(&[TAGS], 1, true))),
+        ] {
+            assert_eq!(formula(&filter), expected, "{filter:?}");
+        }
+    }
+
+    /// What restricts nothing leaves no trace, and what nothing can fulfil ends the matter.
+    #[test]
+    fn constants_are_folded() {
+        let nothing = Filter::default;
+        for (filter, expected) in [
+            (nothing(), Formula::Const(true)),
+            (Filter::Any(vec![]), Formula::Const(true)),
+            (not(nothing()), Formula::Const(false)),
+            (not(Filter::Any(vec![])), Formula::Const(false)),
+            (related(TAGS, nothing()), Formula::Const(true)),
+            (not(related(TAGS, nothing())), Formula::Const(false)),
+            (not(related(TAGS, not(nothing()))), Formula::Const(true)),
+            (Filter::Any(vec![equal(1), nothing()]), Formula::Const(true)),
+            (Filter::All(vec![equal(1), not(nothing())]), Formula::Const(false)),
+            (
+                Filter::All(vec![nothing(), Filter::All(vec![equal(1)])]),
+                Formula::All(vec![is(&[], 1, false)]),
+            ),
+        ] {
+            assert_eq!(formula(&filter), expected, "{filter:?}");
+        }
+    }
+
+    /// Without a row all values on its path and further on are null, and "none" speaks of nothing but nulls.
+    #[test]
+    fn absent_rows_are_null() {
+        let null = |wanted| Filter::Attribute(1, Condition::IsNull(wanted));
+        let one_of = |values| Filter::Attribute(1, Condition::In(values));
+        let text = || Value::Text("a".into());
+        for (filter, holds) in [
+            (null(true), true),
+            (null(false), false),
+            (not(null(true)), false),
+            (equal(1), false),
+            (not(equal(1)), false),
+            (one_of(vec![]), false),
+            (not(one_of(vec![])), true),
+            (not(one_of(vec![Value::Null])), true),
+            (not(one_of(vec![text()])), false),
+            (Filter::Attribute(1, Condition::DistinctFrom(text())), true),
+            (Filter::Attribute(1, Condition::NotDistinctFrom(text())), false),
+            (not(Filter::Attribute(1, Condition::NotDistinctFrom(text()))), true),
+            (Filter::Attribute(1, Condition::NotDistinctFrom(Value::Null)), true),
+            (related(0, null(true)), true),
+            (not(related(0, null(true))), false),
+            (not(related(0, equal(1))), true),
+        ] {
+            let of_model = formula(&related(MODEL, filter.clone()));
+            assert_eq!(of_model.without(&[MODEL]), Formula::Const(holds), "{filter:?}");
+            assert_eq!(of_model.without(&[TAGS]), of_model, "another path is not touched: {filter:?}");
+        }
+        let mixed = formula(&Filter::Any(vec![equal(1), related(TAGS, equal(1)), related(TAGS, null(true))]));
+        assert_eq!(mixed.without(&[TAGS]), Formula::Const(true));
+        let mixed = formula(&Filter::All(vec![equal(1), related(TAGS, null(true))]));
+        assert_eq!(mixed.without(&[TAGS]), Formula::All(vec![is(&[], 1, false)]));
+    }
+
+    /// Parts about the same step stand together, whether it is the same as such or by way of a third part.
+    #[test]
+    fn parts_about_the_same_step_stand_together() {
+        let nothing_known = |path: &[usize]| path.is_empty();
+        let model = || is(&[MODEL], 1, false);
+        let tags = || is(&[TAGS], 1, false);
+        let own = || is(&[], 1, false);
+        let either = || Formula::Any(vec![model(), tags()]);
+        let grouped = groups(vec![model(), own(), tags(), is(&[MODEL, 0], 1, false)], &nothing_known);
+        let parts: Vec<_> = grouped.into_iter().map(|it| it.1).collect();
+        assert_eq!(parts, [vec![own()], vec![tags()], vec![model(), is(&[MODEL, 0], 1, false)]]);
+        let joined = groups(vec![model(), tags(), either()], &nothing_known);
+        assert_eq!(joined.len(), 1);
+        assert_eq!(joined[0].1.len(), 3);
+        let model_known = |path: &[usize]| path.is_empty() || path == [MODEL];
+        let apart = groups(vec![model(), either(), is(&[MODEL, 0], 1, false)], &model_known);
+        assert_eq!(apart.len(), 3, "what is known ties nothing together: {apart:?}");
+    }
+
+    /// The next row to look for is the first on the way that is not known yet.
+    #[test]
+    fn steps_are_taken_one_by_one() {
+        let known = |path: &[usize]| path.is_empty() || path == [1];
+        for (path, expected) in [
+            (&[][..], None),
+            (&[1], None),
+            (&[2], Some(&[2][..])),
+            (&[1, 0, 3], Some(&[1, 0])),
+            (&[2, 0], Some(&[2])),
+        ] {
+            assert_eq!(first_unknown(path, &known), expected);
+        }
+    }
+}
