@@ -1,7 +1,8 @@
 -- What a fleet is described with: tags, groups, hardware types and system models with their part numbers.
 --
--- Foreign keys without a word on deletion forbid it at the end of the statement, not at once: so the deletion of a tenant,
--- which takes everything with it in one statement, is never refused.
+-- Foreign keys without a word on deletion forbid it at the end of the statement, not at once. Every table refers to its
+-- tenant by itself, so that a tenant's rows are gone from all of them before the first of these looks: in whatever order
+-- PostgreSQL goes through the tables, the deletion of a tenant is never refused.
 CREATE TABLE edgehog.tags (
     tenant_id bigint NOT NULL REFERENCES edgehog.tenants ON DELETE CASCADE,
     id bigint GENERATED ALWAYS AS IDENTITY,
@@ -13,7 +14,7 @@ CREATE TABLE edgehog.tags (
 );
 
 CREATE TABLE edgehog.devices_tags (
-    tenant_id bigint NOT NULL,
+    tenant_id bigint NOT NULL REFERENCES edgehog.tenants ON DELETE CASCADE,
     tag_id bigint NOT NULL,
     device_id bigint NOT NULL,
     PRIMARY KEY (tenant_id, tag_id, device_id),

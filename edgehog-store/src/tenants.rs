@@ -260,6 +260,11 @@ impl Registry {
         .fetch_optional(&mut *tx)
         .await?;
         if let Some(tenant) = &deleted {
+            // They have no foreign key. Last, when whoever still worked on the tenant's rows has ended.
+            sqlx::query("DELETE FROM changes WHERE tenant_id = $1")
+                .bind(tenant.tenant_id)
+                .execute(&mut *tx)
+                .await?;
             notify(&mut tx, &tenant.slug).await?;
         }
         tx.commit().await?;
