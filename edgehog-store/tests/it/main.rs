@@ -2,12 +2,31 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a helper that cannot prepare a test has failed it")]
 
+mod changes;
+mod conditions;
 mod devices;
+mod filter_rules;
+mod filters;
+mod fleet;
 mod isolation;
 mod lists;
+mod mutations;
+mod operators;
+mod pages;
+mod plans;
 mod registry;
+mod rows;
+mod signals;
+mod statements;
+mod values;
+mod world;
 
-use edgehog_store::{Config, DEVICE, Filter, NewTenant, RealmKey, Store, TenantScope};
+use edgehog_store::{
+    Config, DEVICE, Filter, List, NewTenant, PageRequest, RealmKey, Resource, Selection, Store, TenantScope,
+    TenantTx, Value,
+};
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
 
 /// A store on a database of its own.
 async fn store() -> Store {
@@ -36,4 +55,17 @@ async fn tenant(store: &Store, slug: &str) -> (TenantScope, RealmKey) {
 
 async fn device_count(scope: &TenantScope) -> i64 {
     scope.begin().await.unwrap().count(&DEVICE, Filter::default()).await.unwrap()
+}
+
+/// The keys of all rows that pass a filter, in their order.
+async fn keys(tx: &mut TenantTx, resource: &'static Resource, filter: Filter) -> Vec<Value> {
+    let list = List::new(filter).page(PageRequest::all());
+    let found = tx.list(&Selection::key(resource), &list).await.unwrap();
+    found.rows.into_iter().map(|row| row.key().clone()).collect()
+}
+
+/// Some values of a strategy, the same in each run.
+fn samples<S: Strategy>(strategy: S, count: usize) -> Vec<S::Value> {
+    let mut runner = TestRunner::deterministic();
+    (0..count).map(|_| strategy.new_tree(&mut runner).unwrap().current()).collect()
 }
