@@ -130,14 +130,17 @@ impl Search<'_> {
 fn filter(resource: &'static Resource, depth: u32) -> BoxedStrategy<Filter> {
     let attributes: Vec<_> =
         (0..resource.attributes.len()).filter(|it| !resource.attributes[*it].internal).collect();
-    let leaf = prop::sample::select(attributes).prop_flat_map(move |place| {
+    // Keys and names tell more rows apart than what follows.
+    let first = attributes.iter().take(3).copied().collect::<Vec<_>>();
+    let attribute = prop_oneof![2 => prop::sample::select(first), 1 => prop::sample::select(attributes)];
+    let leaf = attribute.prop_flat_map(move |place| {
         condition(resource.attributes[place].kind).prop_map(move |it| Filter::Attribute(place, it))
     });
     if depth == 0 {
         return leaf.boxed();
     }
     let part = move || filter(resource, depth - 1);
-    let parts = move || prop::collection::vec(part(), 0..3);
+    let parts = move || prop_oneof![1 => Just(vec![]), 9 => prop::collection::vec(part(), 1..4)];
     let relations: Vec<_> =
         (0..resource.relations.len()).filter(|it| !resource.relations[*it].internal).collect();
     let others = prop_oneof![
@@ -151,16 +154,24 @@ fn filter(resource: &'static Resource, depth: u32) -> BoxedStrategy<Filter> {
     }
     let related = prop::sample::select(relations).prop_flat_map(move |place| {
         let part = filter(resource.relations[place].target, depth - 1);
-        part.prop_map(move |it| Filter::Related(place, Box::new(it)))
+        let related = part.prop_map(move |it| Filter::Related(place, Box::new(it))).boxed();
+        // Conditions on the same relation in several parts are what is easily got wrong.
+        let parts = prop::collection::vec(prop_oneof![4 => related.clone(), 1 => filter(resource, 0)], 2..4);
+        prop_oneof![
+            2 => related,
+            2 => parts.clone().prop_map(Filter::All),
+            1 => parts.clone().prop_map(Filter::Any),
+            1 => parts.prop_map(|it| Filter::Not(Box::new(Filter::All(it)))),
+        ]
     });
-    prop_oneof![1 => others, 1 => related].boxed()
+    prop_oneof![1 => others, 2 => related].boxed()
 }
 
 fn condition(kind: Kind) -> BoxedStrategy<Condition> {
-    let value = prop_oneof![1 => Just(Value::Null), 6 => value(kind)];
+    let value = prop_oneof![1 => Just(Value::Null), 15 => value(kind)];
     let plain = prop_oneof![
-        1 => any::<bool>().prop_map(Condition::IsNull),
-        3 => (prop::sample::select(&COMPARISONS[..]), value.clone()).prop_map(|(it, value)| Condition::Compare(it, value)),
+        2 => any::<bool>().prop_map(Condition::IsNull),
+        5 => (prop::sample::select(&COMPARISONS[..]), value.clone()).prop_map(|(it, value)| Condition::Compare(it, value)),
         1 => prop::collection::vec(value.clone(), 0..3).prop_map(Condition::In),
         1 => value.clone().prop_map(Condition::DistinctFrom),
         1 => value.prop_map(Condition::NotDistinctFrom),
@@ -182,10 +193,18 @@ fn value(kind: Kind) -> BoxedStrategy<Value> {
 
 /// Filters of the resource at the first place.
 fn filters() -> impl Strategy<Value = Vec<(&'static Resource, Filter)>> {
-    let one = prop::sample::select(Resource::all().to_vec())
-        .prop_flat_map(|resource| filter(resource, 4).prop_map(move |it| (resource, it)));
-    prop::collection::vec(one, 8)
+    // Most of those that lead to many.
+    let to_many = |it: &Resource| {
+        it.relations.iter().filter(|it| !it.internal && it.cardinality != Cardinality::One).count()
+    };
+    let weighted = Resource::all().iter().flat_map(|it| std::iter::repeat_n(*it, 1 + 3 * to_many(it)));
+    let one = (prop::sample::select(weighted.collect::<Vec<_>>()), 1_u32..5)
+        .prop_flat_map(|(resource, depth)| filter(resource, depth).prop_map(move |it| (resource, it)));
+    prop::collection::vec(one, 120)
 }
+
+/// Filters that are asked of the database whatever they select; of the others those that tell rows apart.
+const ASKED: usize = 4;
 
 async fn compare(
     scope: &TenantScope,
@@ -195,18 +214,20 @@ async fn compare(
     let mut tx = scope.begin().await.unwrap();
     world.insert(&mut tx).await;
     let fleet = Fleet::read(&mut tx).await;
-    let texts: Vec<_> =
-        ["a", "b", "c", "", "%", "d0", "d1", "d2", "d3", "d4"].map(|it| Value::Text(it.to_owned())).to_vec();
-    let collation = Collation::of(tx.connection(), &texts).await;
+    let devices = (0..10).map(|number| format!("d{number}"));
+    let texts = WORDS.into_iter().chain(["", "%"]).map(str::to_owned).chain(devices).map(Value::Text);
+    let collation = Collation::of(tx.connection(), &texts.collect::<Vec<_>>()).await;
     let search = Search { fleet: &fleet, collation: &collation };
-    for (resource, filter) in filters {
-        let all = fleet.keys(resource).into_iter();
-        let expected: Vec<_> =
-            all.filter(|key| search.passes(filter, resource, Some(*key))).map(Value::Integer).collect();
-        let selected = keys(&mut tx, resource, filter.clone()).await;
-        prop_assert_eq!(&selected, &expected, "{} {:?}", resource.name, filter);
-        let count = tx.count(resource, filter.clone()).await.unwrap();
-        prop_assert_eq!(count, i64::try_from(expected.len()).unwrap());
+    for (place, (resource, filter)) in filters.iter().enumerate() {
+        let all = fleet.keys(resource);
+        let passes = |key: &&i64| search.passes(filter, resource, Some(**key));
+        let expected: Vec<_> = all.iter().filter(passes).copied().map(Value::Integer).collect();
+        if place < ASKED || (!expected.is_empty() && expected.len() < all.len()) {
+            let selected = keys(&mut tx, resource, filter.clone()).await;
+            prop_assert_eq!(&selected, &expected, "{} {:?} in {:?}", resource.name, filter, world);
+            let count = tx.count(resource, filter.clone()).await.unwrap();
+            prop_assert_eq!(count, i64::try_from(expected.len()).unwrap());
+        }
     }
     Ok(())
 }
@@ -221,9 +242,9 @@ fn filters_select_what_left_joins_would() {
         (store, scope)
     });
     let config = ProptestConfig {
-        cases: 64,
+        cases: 40,
         failure_persistence: None,
-        max_shrink_iters: 500,
+        max_shrink_iters: 0,
         ..ProptestConfig::default()
     };
     proptest!(config, |(world in world(), filters in filters())| {

@@ -30,7 +30,7 @@ async fn walk_forward(tx: &mut TenantTx, selection: &Selection, list: &List, siz
         let page = tx.list(selection, &list.clone().page(forward(size, after.clone()))).await.unwrap();
         assert_eq!(page.has_previous, after.is_some());
         walked.extend(keys_of(&page));
-        assert!(walked.len() < 10_000, "it goes round in circles");
+        assert!(walked.len() < 300, "it goes round in circles");
         let Some(last) = page.rows.last() else { break };
         after = Some(list.cursor(last));
         if !page.has_next {
@@ -56,7 +56,7 @@ async fn walk_backward(
             .await
             .unwrap();
         walked.extend(keys_of(&page).into_iter().rev());
-        assert!(walked.len() < 10_000, "it goes round in circles");
+        assert!(walked.len() < 300, "it goes round in circles");
         let Some(first) = page.rows.first() else { break };
         assert!(page.has_next);
         before = list.cursor(first);
@@ -154,7 +154,7 @@ fn pages_cover_every_order() {
     let config = ProptestConfig {
         cases: 96,
         failure_persistence: None,
-        max_shrink_iters: 100,
+        max_shrink_iters: 0,
         ..ProptestConfig::default()
     };
     proptest!(config, |((resource, sort) in order(), size in 1_u32..30)| {

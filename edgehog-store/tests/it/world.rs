@@ -56,12 +56,12 @@ pub(crate) fn world() -> impl Strategy<Value = World> {
     let owners =
         || prop::collection::vec(prop::option::weighted(0.8, any::<prop::sample::Index>()), 0..=WORDS.len());
     (
-        prop::collection::vec(device, 1..5),
-        0_usize..3,
+        prop::collection::vec(device, 2..6),
+        prop_oneof![1 => Just(0), 9 => 1_usize..4],
         owners(),
-        prop::collection::vec(any::<prop::sample::Index>(), 0..3),
+        prop::collection::vec(any::<prop::sample::Index>(), 0..4),
         owners(),
-        prop::collection::vec((number, any::<bool>()), 0..3),
+        prop::collection::vec((number, any::<bool>()), 0..4),
     )
         .prop_map(|(devices, hardware_types, hardware_owners, models, model_owners, groups)| {
             let system_models: Vec<_> = match hardware_types {
