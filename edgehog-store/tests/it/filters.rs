@@ -244,7 +244,7 @@ fn filters_select_what_left_joins_would() {
     let config = ProptestConfig {
         cases: 40,
         failure_persistence: None,
-        max_shrink_iters: 0,
+        max_shrink_iters: 100,
         ..ProptestConfig::default()
     };
     proptest!(config, |(world in world(), filters in filters())| {

@@ -154,7 +154,7 @@ fn pages_cover_every_order() {
     let config = ProptestConfig {
         cases: 96,
         failure_persistence: None,
-        max_shrink_iters: 0,
+        max_shrink_iters: 50,
         ..ProptestConfig::default()
     };
     proptest!(config, |((resource, sort) in order(), size in 1_u32..30)| {
