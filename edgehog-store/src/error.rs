@@ -26,6 +26,9 @@ pub enum Error {
     /// kind, or has a pattern that ends within an escape.
     #[error("the filter does not fit")]
     InvalidFilter,
+    /// The filter has more parts, or lies deeper, than is of use to anybody.
+    #[error("the filter is too large")]
+    FilterTooLarge,
     /// The cursor was not made by this store, or for another order.
     #[error("the cursor is not valid")]
     InvalidCursor,

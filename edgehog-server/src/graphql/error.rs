@@ -191,6 +191,9 @@ impl From<Error> for Failure {
             Error::Store(StoreError::InvalidFilter) => {
                 failure(Code::InvalidQuery, &["filter"], "is not a filter of this list")
             }
+            Error::Store(StoreError::FilterTooLarge) => {
+                failure(Code::InvalidQuery, &["filter"], "has too many conditions, or too deep ones")
+            }
             Error::Store(StoreError::Unacceptable(error)) => {
                 tracing::info!(error = &error as &dyn std::error::Error, "PostgreSQL refused a value");
                 failure(

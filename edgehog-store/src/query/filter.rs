@@ -1,6 +1,12 @@
 use crate::resource::Kind;
 use crate::{Error, Resource, Value};
 
+/// The most parts that a filter may have, whatever is in them.
+const MAX_PARTS: usize = 5000;
+
+/// How deep the parts of a filter may lie in each other.
+const MAX_DEPTH: usize = 256;
+
 /// Which rows of a resource are wanted.
 ///
 /// Rows of related resources are joined as by `LEFT JOIN`: conditions on one relation, wherever in a filter they stand, are
@@ -112,17 +118,27 @@ impl Filter {
         }
     }
 
-    /// Refuses places that the resource has not got, and values of other kinds than the attributes have.
+    /// Refuses places that the resource has not got, values of other kinds than the attributes have, and filters that would
+    /// keep the database busy with nothing but reading them.
     pub(crate) fn check(&self, resource: &Resource) -> Result<(), Error> {
+        self.check_within(resource, MAX_DEPTH, &mut { MAX_PARTS })
+    }
+
+    fn check_within(&self, resource: &Resource, depth: usize, parts_left: &mut usize) -> Result<(), Error> {
+        *parts_left = parts_left.checked_sub(1).ok_or(Error::FilterTooLarge)?;
+        let depth = depth.checked_sub(1).ok_or(Error::FilterTooLarge)?;
         match self {
-            Self::All(parts) | Self::Any(parts) => parts.iter().try_for_each(|part| part.check(resource)),
-            Self::Not(part) => part.check(resource),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().try_for_each(|part| part.check_within(resource, depth, parts_left))
+            }
+            Self::Not(part) => part.check_within(resource, depth, parts_left),
             Self::Attribute(place, condition) => {
                 let attribute = resource.attributes.get(*place).ok_or(Error::InvalidFilter)?;
                 if condition.fits(attribute.kind) { Ok(()) } else { Err(Error::InvalidFilter) }
             }
             Self::Related(place, part) => {
-                part.check(resource.relations.get(*place).ok_or(Error::InvalidFilter)?.target)
+                let relation = resource.relations.get(*place).ok_or(Error::InvalidFilter)?;
+                part.check_within(relation.target, depth, parts_left)
             }
         }
     }
@@ -156,5 +172,23 @@ impl Condition {
             Self::Compare(..) | Self::In(_) | Self::Text(..) => return false,
         };
         holds != negated
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a stranger sends must not grow beyond what is of use to anybody.
+    #[test]
+    fn filters_have_a_size() {
+        let online = || Filter::Attribute(3, Condition::IsNull(false));
+        let wide = |parts| Filter::Any((0..parts).map(|_| online()).collect());
+        let deep = |depth| (0..depth).fold(online(), |filter, _| Filter::Not(Box::new(filter)));
+        for (filter, fits) in [(wide(4999), true), (wide(5000), false), (deep(255), true), (deep(256), false)]
+        {
+            let checked = filter.check(&crate::DEVICE);
+            assert!(matches!((checked, fits), (Ok(()), true) | (Err(Error::FilterTooLarge), false)));
+        }
     }
 }

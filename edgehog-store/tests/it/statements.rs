@@ -7,6 +7,7 @@ use edgehog_store::{
     Cardinality, Config, DEVICE, DEVICE_GROUP, DeviceObservation, List, PgConnectOptions, Reach, Resource,
     Selection, Store,
 };
+use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::{Layer, Registry};
 
@@ -18,9 +19,20 @@ struct Statements(Arc<AtomicUsize>);
 
 impl<S: tracing::Subscriber> Layer<S> for Statements {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        if event.metadata().target() == "sqlx::query" {
+        let mut is_announcement = Announcement(false);
+        event.record(&mut is_announcement);
+        if event.metadata().target() == "sqlx::query" && !is_announcement.0 {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+/// Whether a statement announces changes: that is done beside the work of others, some time after the changes.
+struct Announcement(bool);
+
+impl Visit for Announcement {
+    fn record_debug(&mut self, _: &Field, value: &dyn std::fmt::Debug) {
+        self.0 |= format!("{value:?}").contains("pg_notify");
     }
 }
 
