@@ -50,6 +50,8 @@ enum Reason {
         message: String,
         short_message: String,
         of_input: bool,
+        /// The member of the input that names the missing record.
+        named_by: Option<&'static str>,
     },
     /// What the GraphQL library found out.
     Library(ServerError),
@@ -63,7 +65,7 @@ pub(super) fn failure(code: Code, fields: &[&str], message: &str) -> Failure {
 impl Failure {
     fn coded(code: Code, fields: &[&str], message: String, short_message: String, of_input: bool) -> Self {
         let fields = fields.iter().map(|&field| field.to_owned()).collect();
-        Self(vec![Reason::Coded { code, fields, message, short_message, of_input }])
+        Self(vec![Reason::Coded { code, fields, message, short_message, of_input, named_by: None }])
     }
 
     pub(super) fn not_found() -> Self {
@@ -96,6 +98,16 @@ impl Failure {
         self
     }
 
+    /// The same where a record that could not be found was named by this member of the input.
+    pub(super) fn named_by(mut self, member: &'static str) -> Self {
+        for reason in &mut self.0 {
+            if let Reason::Coded { code: Code::NotFound, named_by, .. } = reason {
+                *named_by = Some(member);
+            }
+        }
+        self
+    }
+
     /// Tells the client everything.
     pub(super) fn report<T>(self, context: &ContextBase<'_, T>, pos: Pos) {
         for reason in self.0 {
@@ -122,16 +134,17 @@ impl Failure {
 
 impl Reason {
     fn into_server_error<T>(self, context: &ContextBase<'_, T>, pos: Pos) -> ServerError {
-        let (code, fields, message, short_message, of_input) = match self {
+        let (code, fields, message, short_message, of_input, named_by) = match self {
             Self::Library(error) if error.path.is_empty() => return context.set_error_path(error),
             Self::Library(error) => return error,
-            Self::Coded { code, fields, message, short_message, of_input } => {
-                (code, fields, message, short_message, of_input)
+            Self::Coded { code, fields, message, short_message, of_input, named_by } => {
+                (code, fields, message, short_message, of_input, named_by)
             }
         };
         let mut error = context.set_error_path(ServerError::new(message, Some(pos)));
         if of_input {
             error.path.push(PathSegment::Field("input".to_owned()));
+            error.path.extend(named_by.map(|member| PathSegment::Field(member.to_owned())));
             error.path.extend(fields.first().map(|field| PathSegment::Field(camel_case(field))));
         }
         let mut extensions = async_graphql::ErrorExtensionValues::default();
@@ -202,6 +215,7 @@ impl From<Error> for Failure {
                     "a value cannot be stored or compared: it may hold a NUL character, or a pattern that ends in a backslash",
                 )
             }
+            Error::NoForwarder => failure(Code::NotFound, &[], "could not be found: there is no forwarder"),
             Error::Device(edgehog_engine::sdk::Error::Astarte(error)) | Error::Astarte(error) => {
                 astarte(&error)
             }

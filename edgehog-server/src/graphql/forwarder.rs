@@ -130,12 +130,12 @@ impl ForwarderMutation {
         &self,
         context: &Context<'_>,
         #[graphql(desc = "The device.")] input: RequestForwarderSessionInput,
-    ) -> async_graphql::ServerResult<String> {
+    ) -> async_graphql::Result<String> {
         let request = async || {
             let tenant = &TenantContext::of(context)?.tenant;
             let token = tenant.request_forwarder_session(device(&input.device_id)?).await?;
             Ok::<_, Failure>(token.expose_secret().to_owned())
         };
-        request().await.map_err(|failure| failure.of_input().into_server_error(context))
+        request().await.map_err(|failure| failure.into_error(context))
     }
 }

@@ -154,7 +154,8 @@ impl SystemModelMutation {
             let key = TenantContext::of(context)?.tenant.create_system_model(&draft).await?;
             Ok::<_, Failure>(Outcome::Key(key.into()))
         };
-        finish(context, made().await)
+        // What is made is not looked for, so it is the hardware type that could not be found.
+        finish(context, made().await.map_err(|failure| failure.named_by("hardwareTypeId")))
     }
 
     /// Changes a system model.
