@@ -79,7 +79,7 @@ impl Parameters {
 impl IntoResponse for Unusable {
     fn into_response(self) -> Response {
         let Self(status, message) = self;
-        json!({ "errors": [{ "message": message }] })
+        json!({ "errors": [{ "message": message, "fields": [] }] })
             .to_string()
             .with_content_type("application/json; charset=utf-8")
             .with_status(status)

@@ -149,7 +149,7 @@ where
                         let session = self.session.clone();
                         self.running.push(Box::pin(async move { (call, session.run(request).await) }));
                     } else {
-                        let errors = json!({ "errors": [{ "message": "This socket has too much to do." }] });
+                        let errors = json!({ "errors": [{ "message": "This socket has too much to do.", "fields": [] }] });
                         actions.extend(self.protocol.answered(call, Outcome::Refused(errors.to_string())));
                     }
                 }

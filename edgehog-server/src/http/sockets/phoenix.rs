@@ -184,8 +184,8 @@ fn operation(payload: &Value) -> Result<Request, Value> {
         _ => return Err(json!({ "error": "The variables must be an object." })),
     };
     let document = payload["query"].as_str().filter(|document| !document.trim().is_empty());
-    let document =
-        document.ok_or_else(|| json!({ "errors": [{ "message": "There is no GraphQL document." }] }))?;
+    let document = document
+        .ok_or_else(|| json!({ "errors": [{ "message": "There is no GraphQL document.", "fields": [] }] }))?;
     let operation = Request::new(document).variables(variables);
     Ok(match payload["operationName"].as_str().filter(|name| !name.is_empty()) {
         Some(name) => operation.operation_name(name),
