@@ -15,11 +15,13 @@ mod scalars;
 mod system_models;
 mod telemetry;
 mod tenants;
+mod variables;
 mod wording;
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::futures_util::stream::StreamExt;
+use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Context, ContextBase, MergedObject, Request, Response, Result};
 use edgehog_engine::{DeviceReads, Tenant};
 use futures::stream::BoxStream;
@@ -68,11 +70,18 @@ pub struct RootMutationType(
 pub(crate) async fn execute(schema: &Schema, tenant: Tenant, mut request: Request) -> String {
     // A document that cannot be read has no order; why it cannot be read is told by running it.
     let document = request.parsed_query().ok().cloned();
+    if let Some(refusal) = document.as_ref().and_then(|it| missing_variables(it, &request)) {
+        return error::to_json(&refusal);
+    }
     let mut response = schema.execute(request.data(Arc::new(TenantContext::new(tenant)))).await;
     if let Some(document) = document {
         order::arrange(&document, &mut response.data);
     }
     error::to_json(&response)
+}
+
+fn missing_variables(document: &ExecutableDocument, request: &Request) -> Option<Response> {
+    variables::missing(document, request.operation_name.as_deref(), &request.variables)
 }
 
 /// Runs a subscription for a tenant: an answer for each event. One that is refused gives one answer with errors, and ends.
@@ -82,6 +91,9 @@ pub(crate) fn subscribe(
     mut request: Request,
 ) -> BoxStream<'static, Response> {
     let document = request.parsed_query().ok().cloned();
+    if let Some(refusal) = document.as_ref().and_then(|it| missing_variables(it, &request)) {
+        return futures::stream::iter([refusal]).boxed();
+    }
     let answers = schema.execute_stream(request.data(Arc::new(TenantContext::new(tenant))));
     let arrange = move |mut answer: Response| {
         if let Some(document) = &document {
