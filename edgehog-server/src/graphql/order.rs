@@ -8,6 +8,10 @@ use async_graphql::{Name, Value};
 
 /// Arranges the data of an answer by the document's operations.
 pub(super) fn arrange(document: &ExecutableDocument, data: &mut Value) {
+    // A document that was never run may have fragments that lead back to themselves.
+    if *data == Value::Null {
+        return;
+    }
     let operations: Vec<_> =
         document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node).collect();
     arrange_all(document, &operations, std::iter::once(data));
@@ -84,6 +88,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    /// Nothing is to be arranged where a document was refused, and it may have no end.
+    #[test]
+    fn refused_documents_are_left_alone() {
+        let document = "query { ...F } fragment F on Item { ...F }";
+        let document = async_graphql::parser::parse_query(document).unwrap();
+        let mut data = Value::Null;
+        arrange(&document, &mut data);
+        assert_eq!(data, Value::Null);
+    }
 
     #[test]
     fn members_come_in_the_order_of_their_selections() {
