@@ -12,6 +12,7 @@ mod order;
 mod payload;
 mod resources;
 mod scalars;
+mod size;
 mod system_models;
 mod telemetry;
 mod tenants;
@@ -70,7 +71,7 @@ pub struct RootMutationType(
 pub(crate) async fn execute(schema: &Schema, tenant: Tenant, mut request: Request) -> String {
     // A document that cannot be read has no order; why it cannot be read is told by running it.
     let document = request.parsed_query().ok().cloned();
-    if let Some(refusal) = document.as_ref().and_then(|it| missing_variables(it, &request)) {
+    if let Some(refusal) = document.as_ref().and_then(|it| refusal(it, &request)) {
         return error::to_json(&refusal);
     }
     let mut response = schema.execute(request.data(Arc::new(TenantContext::new(tenant)))).await;
@@ -80,8 +81,10 @@ pub(crate) async fn execute(schema: &Schema, tenant: Tenant, mut request: Reques
     error::to_json(&response)
 }
 
-fn missing_variables(document: &ExecutableDocument, request: &Request) -> Option<Response> {
-    variables::missing(document, request.operation_name.as_deref(), &request.variables)
+/// Why a document is not even handed to the library.
+fn refusal(document: &ExecutableDocument, request: &Request) -> Option<Response> {
+    size::excessive(document)
+        .or_else(|| variables::missing(document, request.operation_name.as_deref(), &request.variables))
 }
 
 /// Runs a subscription for a tenant: an answer for each event. One that is refused gives one answer with errors, and ends.
@@ -91,7 +94,7 @@ pub(crate) fn subscribe(
     mut request: Request,
 ) -> BoxStream<'static, Response> {
     let document = request.parsed_query().ok().cloned();
-    if let Some(refusal) = document.as_ref().and_then(|it| missing_variables(it, &request)) {
+    if let Some(refusal) = document.as_ref().and_then(|it| refusal(it, &request)) {
         return futures::stream::iter([refusal]).boxed();
     }
     let answers = schema.execute_stream(request.data(Arc::new(TenantContext::new(tenant))));
