@@ -122,7 +122,7 @@ fn documents_are_run() {
     let refused = |response: &str| {
         format!(r#"["1","2","__absinthe__:control","phx_reply",{{"status":"error","response":{response}}}]"#)
     };
-    let no_document = refused(r#"{"errors":[{"fields":[],"message":"There is no GraphQL document."}]}"#);
+    let no_document = refused(r#"{"errors":[{"message":"There is no GraphQL document.","fields":[]}]}"#);
     let no_object = refused(r#"{"error":"The variables must be an object."}"#);
     for (payload, answer) in [
         (r#"{"query":"{ x }","variables":{"a":1}}"#, r#"run 1: { x } {"a":1}"#),
