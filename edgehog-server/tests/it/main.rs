@@ -1,22 +1,37 @@
 //! The server, asked over HTTP, with a real PostgreSQL behind it.
 
-#![expect(clippy::unwrap_used, reason = "a helper that cannot prepare a test has failed it")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a helper that cannot prepare a test has failed it")]
 
 mod astarte;
 mod auth;
+mod bad_input;
 mod commands;
 mod devices;
+mod forwarder;
 mod graphql;
+mod groups;
+mod hardware_types;
 mod http;
+mod ids;
+mod led;
+mod lists;
+mod pages;
+mod pictures;
 mod processes;
+mod records;
 mod requests;
 mod schema;
 mod sockets;
+mod statements;
+mod subscriptions;
+mod system_models;
+mod tags;
+mod telemetry;
 mod triggers;
 
 use std::time::Duration;
 
-use edgehog_engine::{Engine, NewTenant, SigningKey, Store, StoreConfig, mint_tenant_token};
+use edgehog_engine::{Engine, EngineBuilder, NewTenant, SigningKey, Store, StoreConfig, mint_tenant_token};
 use edgehog_server::Settings;
 use poem::Server as HttpServer;
 use poem::listener::{Acceptor, Listener, TcpListener};
@@ -24,13 +39,17 @@ use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
+use sqlx::postgres::PgConnectOptions;
 
 /// A server on a database and a port of its own, with one tenant, `plant-one`, whose realm is `plantone`.
 struct Server {
     url: String,
     http: Client,
     engine: Engine,
+    database: PgConnectOptions,
     tenant_key: KeyPair,
+    /// The tenant that the requests below are for, and its token.
+    slug: &'static str,
     token: String,
 }
 
@@ -47,24 +66,50 @@ impl Server {
     }
 
     async fn with_settings(astarte: &str, settings: Settings) -> Self {
-        let options = edgehog_test_database::create().await;
-        Store::migrate(&options).await.unwrap();
-        let store = Store::connect(StoreConfig::new(options).pool_size(4)).await.unwrap();
-        let engine = Engine::builder(store, "http://localhost:4000".parse().unwrap())
-            .read_timeout(Duration::from_secs(2))
-            .build()
-            .unwrap();
-        let tenant_key = key_pair();
+        Self::with(astarte, settings, |engine| engine).await
+    }
+
+    async fn with(
+        astarte: &str,
+        settings: Settings,
+        set_up: impl FnOnce(EngineBuilder) -> EngineBuilder,
+    ) -> Self {
+        let database = edgehog_test_database::create().await;
+        Store::migrate(&database).await.unwrap();
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
-        let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap();
-        let endpoint = edgehog_server::endpoint_with(engine.clone(), settings);
-        tokio::spawn(HttpServer::new_with_acceptor(acceptor).run(endpoint));
-        let signing_key = SigningKey::from_pem(tenant_key.serialize_pem().as_str()).unwrap();
-        let token = mint_tenant_token(&signing_key, None).unwrap().expose_secret().to_owned();
+        let tenant_key = key_pair();
+        let token = token(&tenant_key);
+        let engine = set_up(engine(database.clone()).await).build().unwrap();
+        let url = serve(acceptor, &engine, settings);
         let server =
-            Self { url: format!("http://{address}"), http: Client::new(), engine, tenant_key, token };
+            Self { url, http: Client::new(), engine, database, tenant_key, slug: "plant-one", token };
         server.provision("plant-one", &server.tenant_key.public_key_pem(), astarte).await;
         server
+    }
+
+    /// Another server on the same database, which it reaches in a way of its own.
+    async fn twin(&self, database: PgConnectOptions) -> Self {
+        let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
+        let engine = engine(database.clone()).await.build().unwrap();
+        let url = serve(acceptor, &engine, Settings::default());
+        let tenant_key = KeyPair::from_pem(&self.tenant_key.serialize_pem()).unwrap();
+        let (http, token) = (Client::new(), self.token.clone());
+        Self { url, http, engine, database, tenant_key, slug: self.slug, token }
+    }
+
+    /// The same server for another tenant, `plant-two`, which is made.
+    async fn neighbour(&self) -> Self {
+        let tenant_key = key_pair();
+        self.provision("plant-two", &tenant_key.public_key_pem(), "http://127.0.0.1:9").await;
+        Self {
+            url: self.url.clone(),
+            http: self.http.clone(),
+            engine: self.engine.clone(),
+            database: self.database.clone(),
+            token: token(&tenant_key),
+            tenant_key,
+            slug: "plant-two",
+        }
     }
 
     async fn provision(&self, slug: &str, public_key: &str, astarte: &str) {
@@ -90,7 +135,8 @@ impl Server {
     }
 
     async fn deliver(&self, body: String) -> Response {
-        let request = self.post("/tenants/plant-one/triggers").header("Astarte-Realm", "plantone");
+        let path = format!("/tenants/{}/triggers", self.slug);
+        let request = self.post(&path).header("Astarte-Realm", self.slug.replace('-', ""));
         request.header("Content-Type", "application/json").body(body).send().await.unwrap()
     }
 
@@ -99,7 +145,7 @@ impl Server {
     }
 
     async fn query_with(&self, document: &str, variables: Value) -> Value {
-        let request = self.post("/tenants/plant-one/api").bearer_auth(&self.token);
+        let request = self.post(&format!("/tenants/{}/api", self.slug)).bearer_auth(&self.token);
         let answer =
             request.json(&json!({ "query": document, "variables": variables })).send().await.unwrap();
         assert_eq!(answer.status(), 200);
@@ -107,9 +153,27 @@ impl Server {
     }
 
     async fn device_count(&self) -> i64 {
-        let tenant = self.engine.tenant("plant-one").await.unwrap().unwrap();
+        let tenant = self.engine.tenant(self.slug).await.unwrap().unwrap();
         tenant.device_count().await.unwrap()
     }
+}
+
+async fn engine(database: PgConnectOptions) -> EngineBuilder {
+    let store = Store::connect(StoreConfig::new(database).pool_size(4)).await.unwrap();
+    Engine::builder(store, "http://localhost:4000".parse().unwrap()).read_timeout(Duration::from_secs(2))
+}
+
+/// Serves the engine, and says at which URL.
+fn serve(acceptor: impl Acceptor + 'static, engine: &Engine, settings: Settings) -> String {
+    let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap();
+    let endpoint = edgehog_server::endpoint_with(engine.clone(), settings);
+    tokio::spawn(HttpServer::new_with_acceptor(acceptor).run(endpoint));
+    format!("http://{address}")
+}
+
+fn token(tenant_key: &KeyPair) -> String {
+    let signing_key = SigningKey::from_pem(tenant_key.serialize_pem().as_str()).unwrap();
+    mint_tenant_token(&signing_key, None).unwrap().expose_secret().to_owned()
 }
 
 fn key_pair() -> KeyPair {

@@ -12,12 +12,12 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 use crate::{Server, key_pair};
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+pub(crate) type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 const INFO: &str = "{ tenantInfo { slug } }";
 
 /// Opens a socket; else the status and body with which it was refused.
-async fn open(
+pub(crate) async fn open(
     server: &Server,
     path: &str,
     headers: &[(&'static str, &str)],
@@ -38,7 +38,7 @@ async fn refusal(server: &Server, path: &str, headers: &[(&'static str, &str)]) 
     open(server, path, headers).await.err()
 }
 
-async fn ask(socket: &mut Socket, message: Value) -> Value {
+pub(crate) async fn ask(socket: &mut Socket, message: Value) -> Value {
     socket.send(Message::text(message.to_string())).await.unwrap();
     loop {
         match socket.next().await.unwrap().unwrap() {
@@ -49,8 +49,8 @@ async fn ask(socket: &mut Socket, message: Value) -> Value {
     }
 }
 
-fn path(server: &Server, more: &str) -> String {
-    format!("/socket/websocket?vsn=2.0.0&tenant=plant-one&token={}{more}", server.token)
+pub(crate) fn path(server: &Server, more: &str) -> String {
+    format!("/socket/websocket?vsn=2.0.0&tenant={}&token={}{more}", server.slug, server.token)
 }
 
 /// The console's socket: joined, alive, and answering for its tenant.
