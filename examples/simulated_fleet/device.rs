@@ -2,17 +2,18 @@
 
 use std::time::Duration;
 
-use anyhow::Result;
-use astarte_emulator::{DeviceLink, RealmHandle};
+use anyhow::{Result, bail};
+use astarte_emulator::{DeviceLink, RealmHandle, ServerMessage};
 use chrono::Utc;
 use edgehog_astarte::DeviceId;
 use edgehog_sdk::Interface;
 use edgehog_sdk::interfaces::{
-    BaseImage, BatteryStatus, CellularConnectionProperties, CellularConnectionStatus, Geolocation,
-    HardwareInfo, NetworkInterfaceProperties, OsInfo, RuntimeInfo, StorageUsage, SystemInfo, SystemStatus,
-    WiFiScanResult,
+    BaseImage, BatteryStatus, CellularConnectionProperties, CellularConnectionStatus,
+    ForwarderSessionRequest, ForwarderSessionState, Geolocation, HardwareInfo, NetworkInterfaceProperties,
+    OsInfo, RuntimeInfo, StorageUsage, SystemInfo, SystemStatus, WiFiScanResult,
 };
 use serde_json::{Value, json};
+use tokio::time::Instant;
 use uuid::Uuid;
 
 use crate::models::{MODELS, Model};
@@ -28,15 +29,36 @@ struct Device {
     id: String,
     model: &'static Model,
     boot_id: Uuid,
+    /// Tokens of sessions with the forwarder, which end with the connection.
+    sessions: Vec<String>,
+}
+
+/// The model of the device of this number.
+#[must_use]
+pub fn model_of(number: usize) -> &'static Model {
+    &MODELS[number % MODELS.len()]
+}
+
+/// The Astarte id of the device of this number: the same at every start, so that a server finds its devices again.
+#[must_use]
+pub fn device_id(number: usize) -> String {
+    let name = format!("simulated device {number}");
+    DeviceId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes())).to_string()
 }
 
 /// Registers a device and lets it live until the program ends.
-pub(crate) fn spawn(realm: &RealmHandle, number: usize) -> Result<()> {
-    let name = format!("simulated device {number}");
-    // The same ids at every start, so that a server finds its devices again.
-    let id = DeviceId::from_uuid(Uuid::new_v5(&Uuid::NAMESPACE_OID, name.as_bytes()));
-    let device =
-        Device { number, id: id.to_string(), model: &MODELS[number % MODELS.len()], boot_id: Uuid::new_v4() };
+///
+/// # Errors
+///
+/// When the realm does not take the device.
+pub fn spawn(realm: &RealmHandle, number: usize) -> Result<()> {
+    let device = Device {
+        number,
+        id: device_id(number),
+        model: model_of(number),
+        boot_id: Uuid::new_v4(),
+        sessions: Vec::new(),
+    };
     realm.register_device(&device.id)?;
     let realm = realm.clone();
     tokio::spawn(async move { device.live(&realm).await });
@@ -60,21 +82,49 @@ impl Device {
     }
 
     /// Connects, tells everything, goes on to tell what changes, and leaves: properly, or as if the network broke.
-    async fn stay_connected(&self, realm: &RealmHandle, stay: Duration) -> Result<()> {
+    async fn stay_connected(&mut self, realm: &RealmHandle, stay: Duration) -> Result<()> {
         let announced = self.model.interfaces();
         let introspection = announced.map(|it| (it.name, it.major.cast_signed(), it.minor.cast_signed()));
         let link = realm.connect(&self.id, introspection).await?;
+        for token in self.sessions.drain(..) {
+            link.unset(ForwarderSessionState::NAME, &session_path(&token)).await?;
+        }
         self.tell_what_it_is(&link).await?;
-        let until = tokio::time::Instant::now() + stay;
+        self.tell_what_it_measures(&link).await?;
+        let until = Instant::now() + stay;
+        let mut measured = Instant::now();
         loop {
-            self.tell_what_it_measures(&link).await?;
-            if tokio::time::timeout_at(until, tokio::time::sleep(PERIOD)).await.is_err() {
-                break;
+            tokio::select! {
+                () = tokio::time::sleep_until(until) => break,
+                () = tokio::time::sleep_until(measured + PERIOD) => {
+                    self.tell_what_it_measures(&link).await?;
+                    measured = Instant::now();
+                }
+                message = link.received() => match message {
+                    Some(message) => self.obey(&link, message).await?,
+                    None => bail!("the connection broke"),
+                },
             }
         }
         if fastrand::bool() {
             link.disconnect();
         }
+        Ok(())
+    }
+
+    /// Does what the server asks for, as far as a device without hardware can: it has a forwarder's terminal at once.
+    async fn obey(&mut self, link: &DeviceLink, message: ServerMessage) -> Result<()> {
+        let ServerMessage::Value { interface, value, .. } = message else { return Ok(()) };
+        if interface != ForwarderSessionRequest::NAME {
+            return Ok(());
+        }
+        let Some(Ok(token)) = value.as_document().map(|request| request.get_str("session_token")) else {
+            bail!("a session of the forwarder was asked for without its token");
+        };
+        for status in ["Connecting", "Connected"] {
+            link.publish(ForwarderSessionState::NAME, &session_path(token), json!(status), None).await?;
+        }
+        self.sessions.push(token.to_owned());
         Ok(())
     }
 
@@ -93,9 +143,12 @@ impl Device {
             (OsInfo::NAME, "/osVersion", json!(os.1)),
             (BaseImage::NAME, "/name", json!(image.0)),
             (BaseImage::NAME, "/version", json!(image.1)),
+            (BaseImage::NAME, "/buildId", json!(image.2)),
+            (BaseImage::NAME, "/fingerprint", json!(format!("{}-{}-{}", image.0, image.1, image.2))),
             (RuntimeInfo::NAME, "/name", json!("simulated-fleet")),
             (RuntimeInfo::NAME, "/version", json!(env!("CARGO_PKG_VERSION"))),
             (RuntimeInfo::NAME, "/environment", json!("simulation")),
+            (RuntimeInfo::NAME, "/url", json!("https://fleet.example/runtime")),
         ] {
             link.publish(interface, path, value, None).await?;
         }
@@ -167,6 +220,10 @@ impl Device {
     async fn send<T: Interface>(&self, link: &DeviceLink, path: &str, sample: Value) -> Result<()> {
         Ok(link.publish_object(T::NAME, path, sample, Some(Utc::now())).await?)
     }
+}
+
+fn session_path(token: &str) -> String {
+    format!("/{token}/status")
 }
 
 fn seconds(range: std::ops::Range<u64>) -> Duration {

@@ -1,8 +1,5 @@
-//! An emulated Astarte with a living fleet: devices of several models that connect, send telemetry, drop out and come
-//! back. `cargo xtask dev` runs it; it serves as well for anything else that wants devices to look at.
-
-mod device;
-mod models;
+//! An emulated Astarte with a living fleet, and a client that tells a server about it. `cargo xtask dev` runs both; they
+//! serve as well for anything else that wants devices to look at.
 
 use std::io::IsTerminal;
 use std::net::SocketAddr;
@@ -10,14 +7,40 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use astarte_emulator::{Emulator, RealmHandle};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use edgehog_sdk::interfaces;
+use secrecy::SecretString;
+use simulated_fleet::Server;
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 #[derive(Debug, Parser)]
 #[command(version, about)]
-struct Args {
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run Astarte and the fleet
+    Run(Run),
+    /// Tell a server which models the fleet has, what they look like and where devices are
+    Describe {
+        /// Where the server answers, such as http://localhost:4000.
+        #[arg(long, env = "EDGEHOG_URL")]
+        url: String,
+        /// The slug of the tenant.
+        #[arg(long, env = "EDGEHOG_TENANT")]
+        tenant: String,
+        /// A token of the tenant.
+        #[arg(long, env = "EDGEHOG_TOKEN", hide_env_values = true)]
+        token: SecretString,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Run {
     /// Where Astarte's REST APIs listen.
     #[arg(long, default_value = "127.0.0.1:4001")]
     http_addr: SocketAddr,
@@ -43,7 +66,15 @@ async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colours = std::io::stderr().is_terminal();
     tracing_subscriber::fmt().with_env_filter(filter).with_ansi(colours).with_writer(std::io::stderr).init();
-    let args = Args::parse();
+    match Cli::parse().command {
+        Command::Run(args) => run(&args).await,
+        Command::Describe { url, tenant, token } => {
+            simulated_fleet::describe(&Server::new(&url, &tenant, token)?).await
+        }
+    }
+}
+
+async fn run(args: &Run) -> anyhow::Result<()> {
     let public_key = std::fs::read_to_string(&args.realm_public_key)
         .with_context(|| format!("{} cannot be read", args.realm_public_key.display()))?;
     let emulator = Emulator::builder()
@@ -56,7 +87,7 @@ async fn main() -> anyhow::Result<()> {
     let realm = emulator.create_realm(&args.realm, &public_key)?;
     install_interfaces(&realm)?;
     for number in 0..args.devices {
-        device::spawn(&realm, number)?;
+        simulated_fleet::spawn(&realm, number)?;
     }
     println!("ready {}", emulator.base_url());
     let mut terminate = signal(SignalKind::terminate())?;

@@ -4,20 +4,28 @@ use std::time::Duration;
 
 use astarte_emulator::{Emulator, RealmHandle, RealmKey};
 use edgehog_astarte::Client;
+use edgehog_engine::storage::{LocalConfig, Storage};
 use edgehog_engine::{
-    Engine, NewTenant, PgConnectOptions, SigningKey, Store, StoreConfig, mint_tenant_token,
+    DeviceSensors, Engine, ForwarderConfig, Geolocation, NewTenant, PgConnectOptions, SigningKey, Store,
+    StoreConfig, mint_tenant_token,
 };
 use edgehog_sdk::interfaces;
+use edgehog_server::Settings;
 use poem::Server;
 use poem::listener::{Acceptor, Listener, TcpListener};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 /// How long anything may take that is waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) const REALM: &str = "plantone";
+pub(crate) const TENANT: &str = "plant-one";
+
+/// Where the web pages are from that may open sockets.
+pub(crate) const CONSOLE: &str = "http://console.example";
 
 pub(crate) struct World {
     pub(crate) emulator: Emulator,
@@ -28,9 +36,10 @@ pub(crate) struct World {
     pub(crate) engine: Engine,
     pub(crate) server_url: String,
     database: PgConnectOptions,
-    token: String,
+    pub(crate) token: SecretString,
     http: reqwest::Client,
     tenant_key: RealmKey,
+    _files: TempDir,
     _stop: DropGuard,
 }
 
@@ -50,14 +59,25 @@ impl World {
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
         let server_url = format!("http://{address}");
-        let engine = Engine::builder(store, server_url.parse().unwrap()).build().unwrap();
-        tokio::spawn(Server::new_with_acceptor(acceptor).run(edgehog_server::endpoint(engine.clone())));
+        let files = tempfile::tempdir().unwrap();
+        let storage = LocalConfig::new(files.path().join("storage"), server_url.parse().unwrap());
+        let engine = Engine::builder(store, server_url.parse().unwrap())
+            .storage(Some(Storage::open(&storage.into()).unwrap()))
+            .forwarder(Some(ForwarderConfig::new("forwarder.example", 443, true).unwrap()))
+            .geolocation(Geolocation::builder().locate_with(DeviceSensors).build())
+            .build()
+            .unwrap();
+        let settings = Settings::default()
+            .upload_directory(files.path())
+            .allowed_origins(vec![CONSOLE.parse().unwrap()]);
+        let endpoint = edgehog_server::endpoint_with(engine.clone(), settings);
+        tokio::spawn(Server::new_with_acceptor(acceptor).run(endpoint));
         let stop = CancellationToken::new();
         tokio::spawn(engine.clone().run(stop.clone()));
 
         let tenant_key = RealmKey::generate().unwrap();
         let signing_key = SigningKey::from_pem(tenant_key.private_key_pem()).unwrap();
-        let token = mint_tenant_token(&signing_key, None).unwrap().expose_secret().to_owned();
+        let token = mint_tenant_token(&signing_key, None).unwrap();
         let http = reqwest::Client::new();
         let _stop = stop.drop_guard();
         Self {
@@ -71,6 +91,7 @@ impl World {
             token,
             http,
             tenant_key,
+            _files: files,
             _stop,
         }
     }
@@ -99,7 +120,7 @@ impl World {
     pub(crate) fn tenant(&self) -> NewTenant {
         NewTenant::new(
             "Plant One",
-            "plant-one",
+            TENANT,
             self.tenant_key.public_key_pem(),
             self.emulator.base_url(),
             REALM,
@@ -122,9 +143,13 @@ impl World {
     }
 
     pub(crate) async fn query(&self, document: &str) -> Value {
-        let request = self.http.post(format!("{}/tenants/plant-one/api", self.server_url));
-        let answer =
-            request.bearer_auth(&self.token).json(&json!({ "query": document })).send().await.unwrap();
+        let request = self.http.post(format!("{}/tenants/{TENANT}/api", self.server_url));
+        let answer = request
+            .bearer_auth(self.token.expose_secret())
+            .json(&json!({ "query": document }))
+            .send()
+            .await
+            .unwrap();
         answer.json().await.unwrap()
     }
 

@@ -1,7 +1,8 @@
-//! Developer automation: `cargo xtask dev`, `cargo xtask test`, `cargo xtask postgres`, `cargo xtask contract`.
+//! Developer automation: `cargo xtask dev`, `console`, `test`, `postgres` and `contract`.
 //!
 //! Everything a command makes lives below `target/`, so `cargo clean` forgets it all.
 
+mod console;
 mod contract;
 mod debian;
 mod dev;
@@ -28,6 +29,8 @@ struct Cli {
 enum Command {
     /// Build and run everything: PostgreSQL, an Astarte with simulated devices, the server
     Dev(dev::Args),
+    /// Go through what the web console does, with the server that `cargo xtask dev` runs
+    Console(console::Args),
     /// Provision what the tests need and run them all
     Test(test::Args),
     /// Start this checkout's own PostgreSQL and print its URL
@@ -55,6 +58,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     let interrupt = Interrupt::install()?;
     match command {
         Command::Dev(args) => dev::run(args, &interrupt).await,
+        Command::Console(args) => console::run(args, &interrupt).await,
         Command::Test(args) => test::run(args, &interrupt).await,
         Command::Postgres(args) => postgres::run(args, &interrupt).await,
         Command::Contract(args) => contract::run(args, &interrupt).await,

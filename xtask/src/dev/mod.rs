@@ -42,6 +42,9 @@ pub(crate) struct Args {
     /// Port of Astarte's MQTT broker
     #[arg(long, default_value_t = 8883)]
     mqtt_port: u16,
+    /// Port at which people and devices would find a forwarder; none is started
+    #[arg(long, default_value_t = 4001)]
+    forwarder_port: u16,
     /// The name under which this machine is to be reached
     #[arg(long, default_value = "localhost")]
     host: String,
@@ -53,9 +56,12 @@ struct Files {
 }
 
 impl Files {
+    fn of_checkout() -> Self {
+        Self { dir: workspace::target().join("dev") }
+    }
+
     fn make() -> Result<Self> {
-        let dir = workspace::target().join("dev");
-        let files = Self { dir };
+        let files = Self::of_checkout();
         fs::create_dir_all(files.logs()).with_context(|| format!("cannot make {}", files.dir.display()))?;
         files.forget_environment();
         Ok(files)
@@ -63,6 +69,11 @@ impl Files {
 
     fn logs(&self) -> PathBuf {
         self.dir.join("logs")
+    }
+
+    /// What the server keeps for its users.
+    fn storage(&self) -> PathBuf {
+        self.dir.join("storage")
     }
 
     /// For shells to source; there only while everything is ready.
@@ -79,6 +90,11 @@ impl Files {
         // Most often it is not there.
         let _ = fs::remove_file(self.environment());
     }
+}
+
+/// The environment of whoever wants to work with what runs here, if it is ready: see [`Endpoints::variables`].
+pub(crate) fn environment() -> Option<Vec<(String, String)>> {
+    report::read_environment(&Files::of_checkout().environment())
 }
 
 pub(crate) async fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
@@ -126,7 +142,7 @@ async fn bring_up(
     interrupt: &Interrupt,
 ) -> Result<Endpoints> {
     let keys = Keys::load_or_make(&files.dir.join("keys"))?;
-    let edgehog = Edgehog { args, keys: &keys, database_url: database.database(DATABASE).await? };
+    let edgehog = Edgehog { args, files, keys: &keys, database_url: database.database(DATABASE).await? };
 
     stage.start("simulated-fleet", simulated_fleet(args, &keys, &files.dir)?)?;
     let listens = async || stage::said(&files.logs(), "simulated-fleet", "ready ");
@@ -150,12 +166,14 @@ async fn bring_up(
     let count = endpoints.count_devices();
     let all_known = async || count.count(args.port).await.is_some_and(|known| known >= args.devices);
     stage.until("all devices to be known", interrupt, all_known).await?;
+    interrupt.or(describe_fleet(&endpoints)).await??;
     Ok(endpoints)
 }
 
 /// The server, as its environment makes it ours.
 struct Edgehog<'a> {
     args: &'a Args,
+    files: &'a Files,
     keys: &'a Keys,
     database_url: String,
 }
@@ -170,6 +188,13 @@ impl Edgehog<'_> {
             .env("URL_HOST", &self.args.host)
             .env("URL_PORT", self.args.port.to_string())
             .env("URL_SCHEME", "http")
+            // A console is most often served from another port of this machine.
+            .env("GQL_SUBSCRIPTIONS_ALLOWED_ORIGINS", format!("//localhost,//127.0.0.1,//{}", self.args.host))
+            .env("STORAGE_TYPE", "local")
+            .env("STORAGE_LOCAL_DIRECTORY", self.files.storage())
+            .env("EDGEHOG_FORWARDER_HOSTNAME", &self.args.host)
+            .env("EDGEHOG_FORWARDER_PORT", self.args.forwarder_port.to_string())
+            .env("EDGEHOG_FORWARDER_SECURE_SESSIONS", "false")
             .env("ADMIN_JWT_PUBLIC_KEY_PATH", self.keys.admin.public())
             .env("SECRET_KEY_BASE", &self.keys.secret_key_base);
         Ok(command)
@@ -194,7 +219,7 @@ impl Edgehog<'_> {
 
 fn simulated_fleet(args: &Args, keys: &Keys, dir: &Path) -> Result<Command> {
     let mut command = bound_to_us(workspace::program("simulated-fleet")?);
-    command.args(["--http-addr", &format!("127.0.0.1:{}", args.astarte_port)]);
+    command.args(["run", "--http-addr", &format!("127.0.0.1:{}", args.astarte_port)]);
     command.args(["--mqtt-addr", &format!("127.0.0.1:{}", args.mqtt_port)]);
     command.args(["--realm", REALM, "--devices", &args.devices.to_string()]);
     command.arg("--realm-public-key").arg(keys.realm.public());
@@ -202,14 +227,24 @@ fn simulated_fleet(args: &Args, keys: &Keys, dir: &Path) -> Result<Command> {
     Ok(command)
 }
 
+/// Makes the fleet look as if somebody had been at work on it; only what is missing is added.
+async fn describe_fleet(endpoints: &Endpoints) -> Result<()> {
+    let mut command = bound_to_us(workspace::program("simulated-fleet")?);
+    command.arg("describe").envs(endpoints.variables());
+    capture_ok(&mut command).await.context("cannot describe the fleet")?;
+    Ok(())
+}
+
 fn astarte_url(args: &Args) -> String {
     format!("http://{}:{}", args.host, args.astarte_port)
 }
 
-async fn build(interrupt: &Interrupt) -> Result<()> {
+/// All that may be needed at once: cargo would rebuild what programs share for each set of programs it is given.
+pub(crate) async fn build(interrupt: &Interrupt) -> Result<()> {
     let mut cargo = workspace::cargo();
     cargo.args(["build", "-p", "edgehog-server", "--bin", "edgehog-server"]);
     cargo.args(["-p", "edgehog-examples", "--bin", "simulated-fleet"]);
+    cargo.args(["-p", "edgehog-console-check", "--bin", "console-check"]);
     run_ok(cargo, interrupt).await
 }
 
@@ -231,7 +266,14 @@ mod tests {
     use super::*;
 
     fn args(port: u16) -> Args {
-        Args { devices: 1, port, astarte_port: 0, mqtt_port: 0, host: "localhost".into() }
+        Args {
+            devices: 1,
+            port,
+            astarte_port: 0,
+            mqtt_port: 0,
+            forwarder_port: 4001,
+            host: "localhost".into(),
+        }
     }
 
     #[test]

@@ -51,9 +51,9 @@ impl Endpoints {
         println!("Token      {token}");
         println!("Try        curl -s {edgehog_url}{path} -H 'Authorization: Bearer {token}' \\");
         println!("             -H 'Content-Type: application/json' \\");
-        println!(
-            "             -d '{{\"query\":\"{{ devices {{ count edges {{ node {{ name online osInfo {{ name }} }} }} }} }}\"}}'"
-        );
+        println!("             -d '{{\"query\":\"{SHOWN_QUERY}\"}}'");
+        println!("Console    point it at {edgehog_url}; the tenant is {}", self.tenant);
+        println!("           cargo xtask console  checks that it would find what it needs");
         println!("Shell      . {}", shown(&files.environment()));
         println!("Device     edgehog-device-runtime --config {}", shown(&files.runtime_config()));
         println!("Logs       {}", shown(&files.logs()));
@@ -64,17 +64,21 @@ impl Endpoints {
         format!("/tenants/{}/api", self.tenant)
     }
 
-    fn environment(&self) -> String {
-        let variables = [
-            ("EDGEHOG_URL", self.edgehog_url.as_str()),
+    /// Everything by the names under which programs and people of this workspace look for it.
+    pub(super) fn variables(&self) -> [(&'static str, &str); 7] {
+        [
+            ("EDGEHOG_URL", &self.edgehog_url),
             ("EDGEHOG_TENANT", self.tenant),
             ("EDGEHOG_TOKEN", &self.token),
             ("EDGEHOG_ADMIN_TOKEN", &self.admin_token),
             ("ASTARTE_URL", &self.astarte_url),
             ("ASTARTE_REALM", self.realm),
             ("DATABASE_URL", &self.database_url),
-        ];
-        variables.iter().map(|(name, value)| format!("{name}={}\n", shell_quoted(value))).collect()
+        ]
+    }
+
+    fn environment(&self) -> String {
+        self.variables().iter().map(|(name, value)| format!("{name}={}\n", shell_quoted(value))).collect()
     }
 
     /// The configuration of a real device runtime on this machine. Its broker's certificate is our own, hence
@@ -100,6 +104,10 @@ impl Endpoints {
     }
 }
 
+/// A query to begin with, without characters that JSON or a shell would mind.
+const SHOWN_QUERY: &str = "{ devices(first: 5) { count edges { node { name online systemModel { name } \
+     tags { edges { node { name } } } deviceGroups { name } position { latitude longitude } } } } }";
+
 /// The device that the sample configuration describes.
 const DEVICE_ID: &str = "ZWRnZWhvZy1ydW50aW1lIQ";
 
@@ -110,6 +118,17 @@ fn shown(path: &Path) -> String {
 
 fn shell_quoted(value: &str) -> String {
     format!("'{}'", value.replace('\'', r"'\''"))
+}
+
+/// Reads what [`Endpoints::write`] wrote for shells; `None` where nothing is ready.
+pub(super) fn read_environment(path: &Path) -> Option<Vec<(String, String)>> {
+    let text = fs::read_to_string(path).ok()?;
+    let variable = |line: &str| {
+        let (name, quoted) = line.split_once('=')?;
+        let value = quoted.strip_prefix('\'')?.strip_suffix('\'')?;
+        Some((name.to_owned(), value.replace(r"'\''", "'")))
+    };
+    text.lines().map(variable).collect()
 }
 
 fn toml_quoted(value: &str) -> String {
@@ -154,6 +173,20 @@ mod tests {
         let output = Command::new("sh").args(["-c", script]).arg(&file).output().unwrap();
         let expected = format!("http://localhost:4000 acme-inc acme {}", endpoints().database_url);
         assert_eq!(String::from_utf8(output.stdout).unwrap(), expected);
+        let read = read_environment(&file).unwrap();
+        let written = endpoints();
+        assert_eq!(read, written.variables().map(|(name, value)| (name.to_owned(), value.to_owned())));
+    }
+
+    #[test]
+    fn what_is_not_ready_has_no_environment() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(read_environment(&dir.path().join("edgehog.env")), None);
+    }
+
+    #[test]
+    fn the_shown_query_goes_unquoted_into_json_and_shell() {
+        assert!(!SHOWN_QUERY.contains(['"', '\'', '\\', '\n']), "{SHOWN_QUERY}");
     }
 
     #[test]
