@@ -10,6 +10,7 @@ mod hardware_types;
 mod ids;
 mod order;
 mod payload;
+mod repeats;
 mod resources;
 mod scalars;
 mod size;
@@ -84,6 +85,7 @@ pub(crate) async fn execute(schema: &Schema, tenant: Tenant, mut request: Reques
 /// Why a document is not even handed to the library.
 fn refusal(document: &ExecutableDocument, request: &Request) -> Option<Response> {
     size::excessive(document)
+        .or_else(|| repeats::repeated(document))
         .or_else(|| variables::missing(document, request.operation_name.as_deref(), &request.variables))
 }
 
