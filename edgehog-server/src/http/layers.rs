@@ -17,7 +17,7 @@ pub(crate) async fn observe<E: Endpoint>(next: std::sync::Arc<E>, request: Reque
     let id = request.header(REQUEST_ID).filter(|id| REQUEST_ID_LENGTH.contains(&id.len()));
     let id = id.map_or_else(|| Uuid::new_v4().to_string(), str::to_owned);
     let method = request.method().clone();
-    let path = request.uri().path().to_owned();
+    let path = request.original_uri().path().to_owned();
     let span = tracing::info_span!("request", request_id = %id, %method, path);
     async move {
         let begun = Instant::now();

@@ -1,5 +1,6 @@
 //! Questions to the rows of a resource: what to show, which rows, in what order, which part of them.
 
+mod expressions;
 mod filter;
 mod formula;
 mod selectors;

@@ -3,7 +3,7 @@
 use sea_query::{CaseStatement, Expr, ExprTrait, Query};
 use serde::{Deserialize, Serialize};
 
-use super::sql::{binary, column, table};
+use super::expressions::{binary, column, table};
 
 /// A condition on the tags of a device. The database keeps one beside the text of each selector.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sea_query::{Expr, ExprTrait, NullOrdering, Order, SelectStatement};
 use serde_json::Value as Json;
 
-use super::sql::{column, parameter};
+use super::expressions::{column, parameter};
 use crate::resource::from_json;
 use crate::{Cursor, Error, PageRequest, Resource, Value};
 

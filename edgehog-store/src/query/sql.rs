@@ -3,61 +3,16 @@
 use std::cell::Cell;
 use std::collections::HashMap;
 
-use sea_query::{
-    Alias, ArrayType, BinOper, ColumnRef, Expr, ExprTrait, Func, IntoColumnRef, PostgresQueryBuilder, Query,
-    SelectStatement, TableRef, Value as SqlValue,
-};
+use sea_query::{Alias, Expr, ExprTrait, Func, PostgresQueryBuilder, Query, SelectStatement, TableRef};
 use sea_query_sqlx::{SqlxBinder, SqlxValues};
 
+use super::expressions::{binary, column, parameter, parameters, table};
 use super::filter::{Comparison, Condition, Filter, TextMatch};
 use super::formula::{self, Formula, Path};
 use super::selectors::{GroupPredicate, belongs};
 use super::{List, Reach, Selection, sort};
-use crate::resource::{Attribute, Join, Kind, Relation};
+use crate::resource::{Attribute, Join, Relation};
 use crate::{Error, Resource, TenantId, Value};
-
-pub(super) fn column(alias: &str, name: &'static str) -> Expr {
-    let column: ColumnRef = (Alias::new(alias), Alias::new(name)).into_column_ref();
-    Expr::col(column)
-}
-
-pub(super) fn table(name: &'static str) -> Alias {
-    Alias::new(name)
-}
-
-pub(super) fn binary(left: Expr, operator: &'static str, right: Expr) -> Expr {
-    left.binary(BinOper::Custom(operator), right)
-}
-
-pub(super) fn parameter(value: Value) -> Expr {
-    Expr::val(match value {
-        Value::Null => SqlValue::String(None),
-        Value::Integer(number) => number.into(),
-        Value::Boolean(flag) => flag.into(),
-        Value::Text(text) => text.into(),
-        Value::Time(at) => at.into(),
-        Value::Uuid(uuid) => uuid.into(),
-        Value::Json(json) => json.into(),
-    })
-}
-
-/// A list of values as one parameter, so that the statement is the same however many there are.
-fn parameters(values: &[Value], kind: Kind) -> Expr {
-    let kind = match kind {
-        Kind::Key | Kind::Integer => ArrayType::BigInt,
-        Kind::Boolean => ArrayType::Bool,
-        Kind::Text => ArrayType::String,
-        Kind::Seconds | Kind::Time => ArrayType::ChronoDateTimeUtc,
-        Kind::Uuid => ArrayType::Uuid,
-        Kind::Json => ArrayType::Json,
-    };
-    let values =
-        values.iter().filter(|value| **value != Value::Null).map(|value| match parameter(value.clone()) {
-            Expr::Value(value) => value,
-            _ => SqlValue::String(None),
-        });
-    Func::cust("ANY").arg(Expr::val(SqlValue::Array(kind, Some(Box::new(values.collect()))))).into()
-}
 
 /// Makes the statements of one question. Rows have aliases that are used once in a statement.
 pub(crate) struct Compiler<'a> {
