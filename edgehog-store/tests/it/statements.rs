@@ -19,21 +19,25 @@ struct Statements(Arc<AtomicUsize>);
 
 impl<S: tracing::Subscriber> Layer<S> for Statements {
     fn on_event(&self, event: &tracing::Event<'_>, _: Context<'_, S>) {
-        let mut is_announcement = Announcement(false);
-        event.record(&mut is_announcement);
-        if event.metadata().target() == "sqlx::query" && !is_announcement.0 {
+        let mut is_question = Question(false);
+        event.record(&mut is_question);
+        if event.metadata().target() == "sqlx::query" && is_question.0 {
             self.0.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
 
-/// Whether a statement announces changes: that is done beside the work of others, some time after the changes.
-struct Announcement(bool);
+/// Whether a statement asks for rows. Beside the work of others, some time after they were made, changes are announced, if
+/// need be by a connection that must first be set up.
+struct Question(bool);
 
-impl Visit for Announcement {
+impl Visit for Question {
     fn record_debug(&mut self, field: &Field, value: &dyn std::fmt::Debug) {
         // Its beginning; the whole statement is long.
-        self.0 |= field.name() == "summary" && format!("{value:?}").contains("pg_notify");
+        if field.name() == "summary" {
+            let summary = format!("{value:?}");
+            self.0 = summary.contains("SELECT") && !summary.contains("pg_notify");
+        }
     }
 }
 
