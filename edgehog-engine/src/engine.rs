@@ -2,14 +2,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use edgehog_astarte::{HttpConfig, TriggerEvent};
-use edgehog_store::{NewTenant, Store};
+use edgehog_store::Store;
 use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::events::effect;
 use crate::storage::Storage;
 use crate::tenants::{Directory, Settings};
-use crate::{Error, EventError, ForwarderConfig, Geolocation, Tenant, provisioning};
+use crate::{Error, EventError, ForwarderConfig, Geolocation, Tenant};
 
 /// Tenants whose realms are reconciled at the same time.
 const REALMS_AT_ONCE: usize = 8;
@@ -135,28 +135,6 @@ impl Engine {
     /// [`Error::Store`].
     pub async fn tenant(&self, slug: &str) -> Result<Option<Tenant>, Error> {
         self.0.directory.find(slug).await
-    }
-
-    /// Makes a tenant with its realm. Astarte is not asked; its realm is made ready by [`Engine::run`] soon after, in
-    /// whichever process that runs.
-    ///
-    /// # Errors
-    ///
-    /// All that is wrong: [`Error::Invalid`] for each attribute that breaks a rule, or [`Error::Store`] with
-    /// [`edgehog_store::Error::Taken`]. Nothing is made then.
-    pub async fn provision_tenant(&self, new: &NewTenant) -> Result<edgehog_store::Tenant, Vec<Error>> {
-        provisioning::validate(new)?;
-        self.0.store.registry().tenant_create(new).await.map_err(|error| vec![error.into()])
-    }
-
-    /// Gives an existing tenant all of these values; its devices stay. `None` where there is no tenant of this slug.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`Engine::provision_tenant`]. Nothing is changed then.
-    pub async fn update_tenant(&self, new: &NewTenant) -> Result<Option<edgehog_store::Tenant>, Vec<Error>> {
-        provisioning::validate(new)?;
-        self.0.store.registry().tenant_update(new).await.map_err(|error| vec![error.into()])
     }
 
     /// Takes in an event that Astarte posted for a tenant. It is committed when this returns.

@@ -1,14 +1,69 @@
-//! New tenants: what they must be like.
+//! Tenants come, change and go.
 
 use edgehog_astarte::{RealmName, SigningKey};
-use edgehog_store::NewTenant;
+use edgehog_store::{NewTenant, TenantId};
 use secrecy::ExposeSecret;
 use url::Url;
 
-use crate::{Error, VerifyingKey};
+use crate::{Engine, Error, VerifyingKey};
+
+impl Engine {
+    /// All tenants, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`].
+    pub async fn tenants(&self) -> Result<Vec<edgehog_store::Tenant>, Error> {
+        Ok(self.0.store.registry().tenant_list().await?)
+    }
+
+    /// Makes a tenant with its realm. Astarte is not asked; its realm is made ready by [`Engine::run`] soon after, in
+    /// whichever process that runs.
+    ///
+    /// # Errors
+    ///
+    /// All that is wrong: [`Error::Invalid`] for each attribute that breaks a rule, or [`Error::Store`] with
+    /// [`edgehog_store::Error::Taken`]. Nothing is made then.
+    pub async fn provision_tenant(&self, new: &NewTenant) -> Result<edgehog_store::Tenant, Vec<Error>> {
+        validate(new)?;
+        self.0.store.registry().tenant_create(new).await.map_err(|error| vec![error.into()])
+    }
+
+    /// Gives an existing tenant all of these values; its devices stay. `None` where there is no tenant of this slug.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Engine::provision_tenant`]. Nothing is changed then.
+    pub async fn update_tenant(&self, new: &NewTenant) -> Result<Option<edgehog_store::Tenant>, Vec<Error>> {
+        validate(new)?;
+        self.0.store.registry().tenant_update(new).await.map_err(|error| vec![error.into()])
+    }
+
+    /// Deletes a tenant with all that it owns, its files too. Its realm in Astarte stays as it is. Says what it was, or
+    /// `None` where there was none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`]; nothing is deleted then. Files that cannot be deleted are left behind, which the log tells.
+    pub async fn delete_tenant(&self, tenant: TenantId) -> Result<Option<edgehog_store::Tenant>, Error> {
+        let Some(deleted) = self.0.store.registry().tenant_delete(tenant).await? else { return Ok(None) };
+        self.0.directory.forget(&deleted.slug);
+        if let Some(storage) = self.storage()
+            && let Err(error) = storage.delete_tenant(tenant.get()).await
+        {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(
+                tenant = deleted.slug,
+                error,
+                "files of a deleted tenant are left in the storage"
+            );
+        }
+        Ok(Some(deleted))
+    }
+}
 
 /// Checks every attribute, and says all that is wrong rather than the first thing.
-pub(crate) fn validate(new: &NewTenant) -> Result<(), Vec<Error>> {
+fn validate(new: &NewTenant) -> Result<(), Vec<Error>> {
     let is_slug = |text: &str| {
         !text.is_empty() && text.bytes().all(|it| matches!(it, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     };

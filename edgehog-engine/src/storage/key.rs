@@ -39,9 +39,14 @@ impl Key {
         Self::unique(tenant_id, &format!("system_models/{handle}/picture"), file_name)
     }
 
+    /// Where all objects of a tenant lie.
+    pub(super) fn directory(tenant: i64) -> String {
+        format!("{ROOT}{tenant}")
+    }
+
     fn unique(tenant: i64, directory: &str, file_name: &str) -> Self {
         let name = segment(file_name, MAX_NAME_BYTES, "file");
-        Self { text: format!("{ROOT}{tenant}/{directory}/{}/{name}", Uuid::new_v4()), tenant }
+        Self { text: format!("{}/{directory}/{}/{name}", Self::directory(tenant), Uuid::new_v4()), tenant }
     }
 
     /// Reads a key, also one that an earlier Edgehog made. `None` for whatever is not a place below a tenant's directory.

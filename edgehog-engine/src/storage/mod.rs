@@ -204,6 +204,25 @@ impl Storage {
         }
     }
 
+    /// Deletes all files of a tenant, those that no record names too.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`delete`](Self::delete), the first of them; the other files are deleted all the same.
+    pub async fn delete_tenant(&self, tenant_id: i64) -> Result<(), StorageError> {
+        let directory = Path::parse(Key::directory(tenant_id)).map_err(StorageError::refused)?;
+        let found = self.0.objects.list(Some(&directory)).map_ok(|object| object.location).boxed();
+        let mut failure = None;
+        let mut deletions = self.0.objects.delete_stream(found);
+        while let Some(deleted) = deletions.next().await {
+            match deleted.map_err(StorageError::from) {
+                Ok(_) | Err(StorageError::NotFound) => {}
+                Err(error) => failure = failure.or(Some(error)),
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+
     /// What the store knows of a file.
     ///
     /// # Errors

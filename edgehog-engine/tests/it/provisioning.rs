@@ -1,7 +1,8 @@
-use edgehog_engine::store::Error as StoreError;
+use edgehog_engine::storage::{Key, Storage, StorageConfig, StorageError};
+use edgehog_engine::store::{Error as StoreError, Tenant};
 use edgehog_engine::{Error, NewTenant};
 
-use crate::{engine, new_tenant};
+use crate::{engine, engine_with, new_tenant};
 
 /// Every attribute that breaks its rule is named, all of them at once, and nothing is made.
 #[tokio::test]
@@ -44,4 +45,25 @@ async fn a_tenant_can_be_changed() {
     assert_eq!((changed.tenant_id, changed.name.as_str()), (made.tenant_id, "Plant One"));
     new.realm_name = "-".into();
     assert!(engine.update_tenant(&new).await.is_err());
+}
+
+/// A deleted tenant is not found any more, nor are its files; deleting it again finds nothing.
+#[tokio::test]
+async fn a_tenant_can_be_deleted() {
+    let storage = Storage::open(&StorageConfig::Memory).unwrap();
+    let (engine, _) = engine_with(|engine| engine.storage(Some(storage.clone()))).await;
+    let kept = engine.provision_tenant(&new_tenant("plant-two")).await.unwrap();
+    let made = engine.provision_tenant(&new_tenant("plant-one")).await.unwrap();
+    assert!(engine.tenant("plant-one").await.unwrap().is_some());
+    let picture = |tenant: &Tenant| Key::system_model_picture(tenant.tenant_id.get(), "board", "a.png");
+    let (gone, stays) = (picture(&made), picture(&kept));
+    for key in [&gone, &stays] {
+        storage.put_reader(key, &b"picture"[..], "image/png").await.unwrap();
+    }
+    assert_eq!(engine.delete_tenant(made.tenant_id).await.unwrap().as_ref(), Some(&made));
+    assert!(engine.tenant("plant-one").await.unwrap().is_none());
+    assert!(matches!(storage.head(&gone).await, Err(StorageError::NotFound)));
+    storage.head(&stays).await.unwrap();
+    assert!(engine.delete_tenant(made.tenant_id).await.unwrap().is_none());
+    assert_eq!(engine.tenants().await.unwrap(), [kept]);
 }

@@ -28,6 +28,7 @@ pub(crate) async fn check(place: &Place) {
     public_urls_are_good_for_ever(place).await;
     signed_urls_open_one_object(place).await;
     only_own_urls_have_a_key(place);
+    a_tenants_files_go_with_it(place).await;
     assert_eq!(place.contents().await, [""; 0]);
 }
 
@@ -235,5 +236,22 @@ impl AsyncRead for Stalled {
     fn poll_read(self: Pin<&mut Self>, _: &mut Context<'_>, _: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         self.0.notify_one();
         Poll::Pending
+    }
+}
+
+/// The files of a tenant are deleted together, those of others stay: also of one whose number begins with the same digits.
+async fn a_tenants_files_go_with_it(place: &Place) {
+    let storage = &place.storage;
+    let keys = [1, 1, 12, 2].map(|tenant| Key::system_model_picture(tenant, "board", "a.png"));
+    for key in &keys {
+        storage.put_reader(key, &b"picture"[..], "image/png").await.unwrap();
+    }
+    storage.delete_tenant(1).await.unwrap();
+    for key in &keys {
+        assert_eq!(is_gone(storage, key).await, key.belongs_to(1), "{key}");
+    }
+    storage.delete_tenant(1).await.unwrap();
+    for tenant in [12, 2] {
+        storage.delete_tenant(tenant).await.unwrap();
     }
 }
