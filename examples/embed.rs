@@ -1,12 +1,13 @@
 //! Edgehog inside a program of your own: `cargo run -p edgehog-examples --bin embed`, with the environment of
-//! `cargo xtask dev` (`. target/dev/edgehog.env; export DATABASE_URL EDGEHOG_TENANT`).
+//! `cargo xtask dev` (`. target/dev/edgehog.env; export DATABASE_URL EDGEHOG_ENCRYPTION_KEYS EDGEHOG_TENANT`).
 
 use edgehog_engine::store::{Device, List};
-use edgehog_engine::{Engine, Store, StoreConfig};
+use edgehog_engine::{Engine, Keyring, Store, StoreConfig};
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let store = Store::connect(StoreConfig::new(std::env::var("DATABASE_URL")?.parse()?)).await?;
+    let keyring = Keyring::from_base64(&std::env::var("EDGEHOG_ENCRYPTION_KEYS")?.into())?;
+    let store = Store::connect(StoreConfig::new(std::env::var("DATABASE_URL")?.parse()?, keyring)).await?;
     let engine = Engine::builder(store, "http://localhost:4000".parse()?).build()?;
     let Some(tenant) = engine.tenant(&std::env::var("EDGEHOG_TENANT")?).await? else {
         anyhow::bail!("there is no such tenant")

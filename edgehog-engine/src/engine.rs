@@ -3,7 +3,6 @@ use std::time::Duration;
 
 use edgehog_astarte::{HttpConfig, TriggerEvent};
 use edgehog_store::Store;
-use tokio::sync::Semaphore;
 use url::Url;
 
 use crate::events::effect;
@@ -11,16 +10,14 @@ use crate::storage::Storage;
 use crate::tenants::{Directory, Settings};
 use crate::{Error, EventError, ForwarderConfig, Geolocation, Tenant};
 
-/// Tenants whose realms are reconciled at the same time.
-const REALMS_AT_ONCE: usize = 8;
-
 /// Everything the server does, minus HTTP. Cheap to clone.
 ///
 /// ```no_run
-/// use edgehog_engine::{Engine, Store, StoreConfig};
+/// use edgehog_engine::{Engine, Keyring, Store, StoreConfig};
 ///
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
-/// let store = Store::connect(StoreConfig::new("postgres://localhost/edgehog".parse()?)).await?;
+/// let keyring = Keyring::from_base64(&std::env::var("EDGEHOG_ENCRYPTION_KEYS")?.into())?;
+/// let store = Store::connect(StoreConfig::new("postgres://localhost/edgehog".parse()?, keyring)).await?;
 /// let engine = Engine::builder(store, "https://edgehog.example".parse()?).build()?;
 /// tokio::spawn(engine.clone().run(Default::default()));
 /// let tenant = engine.tenant("plant-one").await?.ok_or("no such tenant")?;
@@ -37,8 +34,6 @@ pub(crate) struct Inner {
     pub(crate) directory: Directory,
     pub(crate) public_url: Url,
     pub(crate) interval: Duration,
-    /// Reconciliations that may begin now.
-    pub(crate) realms: Semaphore,
 }
 
 /// Settings of an [`Engine`].
@@ -105,7 +100,6 @@ impl EngineBuilder {
             store: self.store,
             public_url: self.public_url,
             interval: self.interval,
-            realms: Semaphore::new(REALMS_AT_ONCE),
         })))
     }
 }

@@ -16,6 +16,15 @@ pub enum Error {
     /// An interface of the collection is not well formed.
     #[error("an interface is not well formed")]
     Interface(#[from] edgehog_astarte::interface::InterfaceError),
+    /// A trigger could not be installed in a realm.
+    #[error("the trigger {name} could not be installed")]
+    Trigger {
+        /// Its name.
+        name: String,
+        /// What Astarte said.
+        #[source]
+        source: edgehog_astarte::Error,
+    },
     /// An attribute of a new tenant breaks a rule.
     #[error("{field} {problem}")]
     Invalid {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use edgehog_store::{Change, FeedPosition, Store, TenantId, TenantScope};
 use tokio::sync::{Notify, broadcast};
+use tokio_util::sync::CancellationToken;
 
 use crate::{Engine, Error, Tenant};
 
@@ -37,6 +38,14 @@ impl Feeds {
         feeds.entry(scope.tenant()).or_insert_with(|| Feed::new(scope.clone())).clone()
     }
 
+    /// Ends the reader of a tenant that is no more.
+    pub(crate) fn end(&self, tenant: TenantId) {
+        let feed = self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&tenant);
+        if let Some(feed) = feed {
+            feed.0.gone.cancel();
+        }
+    }
+
     fn wake(&self, tenant: TenantId) {
         if let Some(feed) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&tenant) {
             feed.0.wake.notify_one();
@@ -59,6 +68,8 @@ struct Inner {
     scope: TenantScope,
     sender: broadcast::Sender<Arc<Vec<Change>>>,
     wake: Notify,
+    /// Cancelled when the tenant is no more.
+    gone: CancellationToken,
     /// Held by whoever begins or ends to read.
     reading: tokio::sync::Mutex<bool>,
 }
@@ -92,8 +103,14 @@ impl Feed {
             scope,
             sender: broadcast::Sender::new(BEHIND),
             wake: Notify::new(),
+            gone: CancellationToken::new(),
             reading: tokio::sync::Mutex::new(false),
         }))
+    }
+
+    /// Cancelled when it is known that the tenant is no more.
+    pub(crate) fn gone(&self) -> &CancellationToken {
+        &self.0.gone
     }
 
     async fn watch(&self) -> Result<Changes, Error> {
@@ -129,7 +146,11 @@ impl Feed {
                     AGAIN
                 }
             };
-            let _ = tokio::time::timeout(pause, self.0.wake.notified()).await;
+            tokio::select! {
+                () = self.0.gone.cancelled() => return,
+                () = self.0.wake.notified() => {}
+                () = tokio::time::sleep(pause) => {}
+            }
         }
     }
 

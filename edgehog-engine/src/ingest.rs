@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use edgehog_store::{DeviceObservation, Recorded, TenantScope, TenantTx};
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::events::Effect;
 
-/// Events that may wait for the commit before theirs; more make their senders wait.
-const WAITING: usize = 1024;
+/// Events of a tenant that may wait for the commit before theirs. Astarte sends a handful at a time; more would only hold
+/// memory, and time out before their turn comes.
+const WAITING: usize = 4096;
 
 /// Events in one transaction at most. Larger batches gain nothing and hold their locks for longer.
 const BATCH: usize = 256;
@@ -36,7 +38,10 @@ impl EventQueue {
     /// Records one effect. It is committed when this returns; for an observation it says what became of the device.
     pub(crate) async fn record(&self, effect: Effect) -> Answer {
         let (answer, answered) = oneshot::channel();
-        self.0.send(Job { effect, answer }).await.map_err(|_| EventError::ShuttingDown)?;
+        self.0.try_send(Job { effect, answer }).map_err(|error| match error {
+            TrySendError::Full(_) => EventError::Busy,
+            TrySendError::Closed(_) => EventError::ShuttingDown,
+        })?;
         answered.await.map_err(|_| EventError::ShuttingDown)?
     }
 }
@@ -146,6 +151,9 @@ pub enum EventError {
     /// The database did not do as asked; the event may be sent again.
     #[error("the event could not be stored")]
     Store(#[source] Arc<edgehog_store::Error>),
+    /// Very many events of the tenant wait already; the event may be sent again.
+    #[error("too many events of the tenant wait to be stored")]
+    Busy,
     /// The program is about to end; the event may be sent again.
     #[error("shutting down")]
     ShuttingDown,

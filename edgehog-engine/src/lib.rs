@@ -23,6 +23,7 @@ mod system_models;
 mod tags;
 mod tenants;
 mod token;
+mod trigger_guard;
 
 pub use devices::DeviceReads;
 pub use engine::{Engine, EngineBuilder};
@@ -39,6 +40,7 @@ pub use problem::{Problem, ProblemKind};
 pub use system_models::{PictureFile, PictureSource, SystemModelDraft, SystemModelUpdate};
 pub use tenants::Tenant;
 pub use token::{InvalidPublicKey, TokenError, VerifyingKey, mint_admin_token, mint_tenant_token};
+pub use trigger_guard::{TRIGGER_SECRET_HEADER, UntrustedEvent};
 
 /// The parts of the floors below that the engine's users meet.
 pub use edgehog_astarte::{
@@ -47,5 +49,6 @@ pub use edgehog_astarte::{
 pub use edgehog_sdk as sdk;
 pub use edgehog_store as store;
 pub use edgehog_store::{
-    Config as StoreConfig, NewTenant, PgConnectOptions, PgSslMode, Store, TenantId, TenantScope,
+    Config as StoreConfig, InvalidKeyring, Keyring, NewTenant, PgConnectOptions, PgSslMode, Reconciliation,
+    Store, TenantId, TenantScope,
 };

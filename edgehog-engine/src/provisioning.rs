@@ -47,7 +47,7 @@ impl Engine {
     /// [`Error::Store`]; nothing is deleted then. Files that cannot be deleted are left behind, which the log tells.
     pub async fn delete_tenant(&self, tenant: TenantId) -> Result<Option<edgehog_store::Tenant>, Error> {
         let Some(deleted) = self.0.store.registry().tenant_delete(tenant).await? else { return Ok(None) };
-        self.0.directory.forget(&deleted.slug);
+        self.0.directory.part_with(&deleted.slug);
         if let Some(storage) = self.storage()
             && let Err(error) = storage.delete_tenant(tenant.get()).await
         {

@@ -1,14 +1,21 @@
 //! What a realm must have for Edgehog to work: interfaces, a delivery policy, triggers.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use edgehog_astarte::{
     DataTrigger, DeviceEvent, DeviceTrigger, Error as AstarteError, ErrorHandler, HandledErrors, HttpAction,
     Policy, RealmManagement, SimpleTrigger, Trigger,
 };
-use edgehog_sdk::interfaces::SystemInfo;
+use edgehog_sdk::interfaces::{
+    AvailableContainer, AvailableDeployment, AvailableDeviceMapping, AvailableImage, AvailableNetwork,
+    AvailableVolume, DeploymentEvent, FileTransferProgress, FileTransferResponse, OtaEvent, StorageResponse,
+    StoredFile, SystemInfo,
+};
 use edgehog_sdk::{Definition, Interface, interfaces};
+use edgehog_store::{Mended, Mending};
+use secrecy::{ExposeSecret, SecretString};
 use semver::Version;
 
-use crate::Error;
+use crate::{Error, TRIGGER_SECRET_HEADER};
 
 const POLICY: &str = "edgehog-retry-on-server-error";
 
@@ -22,46 +29,115 @@ fn tells_of_registrations(version: &Version) -> bool {
     base > since || base == since && (version.pre.is_empty() || version.pre.starts_with("rc"))
 }
 
-/// Makes a realm ready: what is missing is installed, what differs is replaced, what is nobody's business here is left.
-///
-/// An unexpected answer about interfaces or the policy ends the pass. A trigger that fails is reported, and does not
-/// keep the others from being installed.
-pub(crate) async fn reconcile(realm: &dyn RealmManagement, trigger_url: &str) -> Result<(), Error> {
-    for definition in interfaces::all() {
-        reconcile_interface(realm, definition).await?;
-    }
-    let version = realm.version().await?;
-    let policies = version >= POLICIES_SINCE;
-    if policies {
-        reconcile_policy(realm).await?;
-    } else {
-        tracing::warn!(%version, "this Astarte has no delivery policies; an event that fails to arrive is lost");
-    }
-    for trigger in triggers(&version, trigger_url) {
-        let trigger = if policies { trigger.policy(POLICY) } else { trigger };
-        if let Err(error) = reconcile_trigger(realm, &trigger).await {
-            let error = &error as &dyn std::error::Error;
-            tracing::warn!(trigger = trigger.name, error, "a trigger could not be installed");
-        }
-    }
-    Ok(())
+/// Where a realm's events go to.
+pub(crate) struct Destination {
+    pub(crate) url: String,
+    /// What Astarte shows with each event.
+    pub(crate) secret: Option<SecretString>,
 }
 
-async fn reconcile_interface(realm: &dyn RealmManagement, wanted: &Definition) -> Result<(), Error> {
-    let installed = realm.interface(wanted.name, wanted.major).await?;
-    let interface = wanted.to_interface()?;
-    match installed {
-        None => {
-            tracing::info!(interface = wanted.name, "installing");
-            unless_made_meanwhile(realm.install_interface(&interface).await)?;
+/// A realm that is made ready, with what had to be mended for that so far.
+pub(crate) struct RealmResources<'r> {
+    pub(crate) realm: &'r dyn RealmManagement,
+    pub(crate) mended: Vec<Mended>,
+}
+
+impl RealmResources<'_> {
+    /// Makes the realm ready: what is missing is installed, what differs is replaced, what is nobody's business here is
+    /// left.
+    ///
+    /// An unexpected answer about interfaces or the policy ends the pass. A trigger that fails does not keep the others
+    /// from being installed.
+    pub(crate) async fn reconcile(&mut self, destination: &Destination) -> Result<(), Error> {
+        for definition in interfaces::all() {
+            self.reconcile_interface(definition).await?;
         }
-        Some(installed) if u32::try_from(installed.version_minor()).is_ok_and(|it| it < wanted.minor) => {
-            tracing::info!(interface = wanted.name, minor = wanted.minor, "updating");
-            unless_made_meanwhile(realm.update_interface(&interface).await)?;
+        let version = self.realm.version().await?;
+        let policies = version >= POLICIES_SINCE;
+        if policies {
+            self.reconcile_policy().await?;
+        } else {
+            tracing::warn!(%version, "this Astarte has no delivery policies; an event that fails to arrive is lost");
         }
-        Some(_) => {}
+        let mut failure = Ok(());
+        for trigger in triggers(&version, destination) {
+            let trigger = if policies { trigger.policy(POLICY) } else { trigger };
+            if let Err(source) = self.reconcile_trigger(&trigger).await {
+                let error = &source as &dyn std::error::Error;
+                tracing::warn!(trigger = trigger.name, error, "a trigger could not be installed");
+                failure = failure.and(Err(Error::Trigger { name: trigger.name, source }));
+            }
+        }
+        failure
     }
-    Ok(())
+
+    async fn reconcile_interface(&mut self, wanted: &Definition) -> Result<(), Error> {
+        let installed = self.realm.interface(wanted.name, wanted.major).await?;
+        let interface = wanted.to_interface()?;
+        match installed {
+            None => {
+                unless_made_meanwhile(self.realm.install_interface(&interface).await)?;
+                self.mended("interface", wanted.name, Mending::Installed);
+            }
+            Some(installed) if u32::try_from(installed.version_minor()).is_ok_and(|it| it < wanted.minor) => {
+                unless_made_meanwhile(self.realm.update_interface(&interface).await)?;
+                self.mended("interface", wanted.name, Mending::Updated);
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    async fn reconcile_policy(&mut self) -> Result<(), Error> {
+        let wanted = Policy::new(POLICY, 100)
+            .handler(ErrorHandler::retry(HandledErrors::ServerError))
+            .handler(ErrorHandler::discard(HandledErrors::ClientError))
+            .retry_times(3)
+            .event_ttl(30);
+        let how = match absent_if_failing(self.realm.policy(POLICY).await)? {
+            Some(installed) if is_installed(&wanted, &installed) => return Ok(()),
+            // A policy cannot be changed, nor deleted while a trigger uses it.
+            Some(_) => {
+                self.delete_users_of_policy().await?;
+                unless_gone_meanwhile(self.realm.delete_policy(POLICY).await)?;
+                Mending::Replaced
+            }
+            None => Mending::Installed,
+        };
+        unless_made_meanwhile(self.realm.install_policy(&wanted).await)?;
+        self.mended("policy", POLICY, how);
+        Ok(())
+    }
+
+    /// Ours are installed again in the same pass.
+    async fn delete_users_of_policy(&self) -> Result<(), Error> {
+        for name in self.realm.triggers().await? {
+            let user = absent_if_failing(self.realm.trigger(&name).await)?;
+            if user.is_some_and(|it| it.policy.as_deref() == Some(POLICY)) {
+                unless_gone_meanwhile(self.realm.delete_trigger(&name).await)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn reconcile_trigger(&mut self, wanted: &Trigger) -> Result<(), AstarteError> {
+        let how = match absent_if_failing(self.realm.trigger(&wanted.name).await)? {
+            Some(installed) if wanted.is_met_by(&installed) => return Ok(()),
+            Some(_) => {
+                unless_gone_meanwhile(self.realm.delete_trigger(&wanted.name).await)?;
+                Mending::Replaced
+            }
+            None => Mending::Installed,
+        };
+        unless_made_meanwhile(self.realm.install_trigger(wanted).await)?;
+        self.mended("trigger", &wanted.name, how);
+        Ok(())
+    }
+
+    fn mended(&mut self, kind: &'static str, name: &str, how: Mending) {
+        tracing::info!(kind, name, ?how, "mended");
+        self.mended.push(Mended::new(kind, name, how));
+    }
 }
 
 /// Another server may reconcile the same realm at this moment: what it has just made is as good as ours.
@@ -80,30 +156,6 @@ fn unless_gone_meanwhile(deleted: Result<(), AstarteError>) -> Result<(), Astart
     }
 }
 
-async fn reconcile_policy(realm: &dyn RealmManagement) -> Result<(), Error> {
-    let wanted = Policy::new(POLICY, 100)
-        .handler(ErrorHandler::retry(HandledErrors::ServerError))
-        .handler(ErrorHandler::discard(HandledErrors::ClientError))
-        .retry_times(3)
-        .event_ttl(30);
-    match absent_if_failing(realm.policy(POLICY).await)? {
-        Some(installed) if is_installed(&wanted, &installed) => return Ok(()),
-        // A policy cannot be changed, nor deleted while a trigger uses it.
-        Some(_) => {
-            for name in realm.triggers().await? {
-                let users = realm.trigger(&name).await?.filter(|it| it.policy.as_deref() == Some(POLICY));
-                if users.is_some() {
-                    unless_gone_meanwhile(realm.delete_trigger(&name).await)?;
-                }
-            }
-            unless_gone_meanwhile(realm.delete_policy(POLICY).await)?;
-        }
-        None => {}
-    }
-    tracing::info!(policy = POLICY, "installing");
-    Ok(unless_made_meanwhile(realm.install_policy(&wanted).await)?)
-}
-
 /// Whether a policy, as read back, is the wanted one: the order of its handlers says nothing.
 fn is_installed(wanted: &Policy, installed: &Policy) -> bool {
     let handlers = |policy: &Policy| {
@@ -119,16 +171,6 @@ fn is_installed(wanted: &Policy, installed: &Policy) -> bool {
         && handlers(wanted) == handlers(installed)
 }
 
-async fn reconcile_trigger(realm: &dyn RealmManagement, wanted: &Trigger) -> Result<(), AstarteError> {
-    match absent_if_failing(realm.trigger(&wanted.name).await)? {
-        Some(installed) if wanted.is_equivalent(&installed) => return Ok(()),
-        Some(_) => unless_gone_meanwhile(realm.delete_trigger(&wanted.name).await)?,
-        None => {}
-    }
-    tracing::info!(trigger = wanted.name, "installing");
-    unless_made_meanwhile(realm.install_trigger(wanted).await)
-}
-
 /// Some versions of Astarte fail with 500 where a trigger or policy does not exist.
 fn absent_if_failing<T>(found: Result<Option<T>, AstarteError>) -> Result<Option<T>, AstarteError> {
     match found {
@@ -137,9 +179,30 @@ fn absent_if_failing<T>(found: Result<Option<T>, AstarteError>) -> Result<Option
     }
 }
 
+/// The data that Edgehog is told of at once, by the names of the triggers.
+const DATA_TRIGGERS: [(&str, &Definition); 13] = [
+    ("edgehog-system-info", SystemInfo::DEFINITION),
+    ("edgehog-ota-event", OtaEvent::DEFINITION),
+    ("edgehog-available-images", AvailableImage::DEFINITION),
+    ("edgehog-available-networks", AvailableNetwork::DEFINITION),
+    ("edgehog-available-volumes", AvailableVolume::DEFINITION),
+    ("edgehog-available-device-mappings", AvailableDeviceMapping::DEFINITION),
+    ("edgehog-available-containers", AvailableContainer::DEFINITION),
+    ("edgehog-available-deployments", AvailableDeployment::DEFINITION),
+    ("edgehog-deployment-event", DeploymentEvent::DEFINITION),
+    ("edgehog-file-transfer-progress", FileTransferProgress::DEFINITION),
+    ("edgehog-file-transfer-response", FileTransferResponse::DEFINITION),
+    ("edgehog-storage-file", StoredFile::DEFINITION),
+    ("edgehog-storage-response", StorageResponse::DEFINITION),
+];
+
 /// The triggers that this version of Astarte can have, without delivery policy.
-fn triggers(version: &Version, url: &str) -> Vec<Trigger> {
-    let trigger = |name: &str, on: SimpleTrigger| Trigger::new(name, HttpAction::post(url), on);
+fn triggers(version: &Version, destination: &Destination) -> Vec<Trigger> {
+    let mut action = HttpAction::post(&destination.url);
+    if let Some(secret) = &destination.secret {
+        action = action.static_header(TRIGGER_SECRET_HEADER, secret.expose_secret());
+    }
+    let trigger = |name: &str, on: SimpleTrigger| Trigger::new(name, action.clone(), on);
     let device = |name, on| trigger(name, DeviceTrigger::new(on).into());
     let mut triggers = vec![
         device("edgehog-connection", DeviceEvent::Connected),
@@ -151,9 +214,18 @@ fn triggers(version: &Version, url: &str) -> Vec<Trigger> {
     } else {
         tracing::warn!(%version, "this Astarte does not tell of registered and deleted devices");
     }
-    let told = DataTrigger::any_value(SystemInfo::NAME, SystemInfo::MAJOR);
-    triggers.push(trigger("edgehog-system-info", told.into()));
+    let told = |definition: &Definition| DataTrigger::any_value(definition.name, definition.major).into();
+    triggers.extend(DATA_TRIGGERS.map(|(name, definition)| trigger(name, told(definition))));
     triggers
+}
+
+/// Says in a word what this program makes of realms whose events go to `url`: another one where that is something else.
+pub(crate) fn fingerprint(url: &str) -> String {
+    let interfaces = interfaces::all().map(|it| (it.name, it.major, it.minor));
+    let triggers = DATA_TRIGGERS.map(|(name, _)| name);
+    let all = format!("{url} {:?} {triggers:?} {TRIGGER_SECRET_HEADER}", interfaces.collect::<Vec<_>>());
+    let hash = digest(&SHA256, all.as_bytes());
+    hash.as_ref()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

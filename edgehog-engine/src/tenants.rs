@@ -7,14 +7,16 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use edgehog_astarte::{Client, RealmName, SigningKey};
-use edgehog_store::{Realm, RealmKey, TenantScope};
-use secrecy::ExposeSecret;
+use edgehog_store::{Realm, RealmKey, SealError, TenantScope};
+use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::feed::{Feed, Feeds};
 use crate::ingest::EventQueue;
 use crate::storage::Storage;
+use crate::trigger_guard::{TriggerGuard, UntrustedEvent};
 use crate::{Error, ForwarderConfig, Geolocation, InvalidPublicKey, Store, VerifyingKey};
 
 /// How long a tenant's settings are used before they are looked up again, where nobody listens for changes.
@@ -35,8 +37,10 @@ pub struct Tenant(Arc<Inner>);
 struct Inner {
     row: edgehog_store::Tenant,
     scope: TenantScope,
-    key: Result<VerifyingKey, InvalidPublicKey>,
+    key: Arc<Result<VerifyingKey, InvalidPublicKey>>,
     realm: Option<Arc<TenantRealm>>,
+    trigger_guard: TriggerGuard,
+    trigger_secret: Option<Result<SecretString, SealError>>,
     events: EventQueue,
     feed: Feed,
     settings: Arc<Settings>,
@@ -113,7 +117,23 @@ impl Tenant {
     ///
     /// [`InvalidPublicKey`] where what is stored is none; nobody can come in then.
     pub fn verifying_key(&self) -> Result<&VerifyingKey, &InvalidPublicKey> {
-        self.0.key.as_ref()
+        (*self.0.key).as_ref()
+    }
+
+    /// Checks that an event comes from the tenant's realm: it must show the realm's secret in the header
+    /// [`TRIGGER_SECRET_HEADER`](crate::TRIGGER_SECRET_HEADER), if the realm has one.
+    ///
+    /// # Errors
+    ///
+    /// [`UntrustedEvent`].
+    pub fn verify_trigger(&self, shown: Option<&[u8]>) -> Result<(), UntrustedEvent> {
+        self.0.trigger_guard.verify(shown)
+    }
+
+    /// Cancelled when it is known that the tenant was deleted: what runs for it must end.
+    #[must_use]
+    pub fn gone(&self) -> &CancellationToken {
+        self.0.feed.gone()
     }
 
     /// The door to its rows.
@@ -124,6 +144,12 @@ impl Tenant {
 
     pub(crate) fn realm(&self) -> Option<&Arc<TenantRealm>> {
         self.0.realm.as_ref()
+    }
+
+    /// What the realm's triggers are to show with events.
+    pub(crate) fn trigger_secret(&self) -> Result<Option<SecretString>, Error> {
+        let secret = self.0.trigger_secret.clone().transpose();
+        secret.map_err(|error| edgehog_store::Error::Sealed(error).into())
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -145,8 +171,16 @@ pub(crate) struct Directory {
     store: Store,
     http: reqwest::Client,
     settings: Arc<Settings>,
-    known: Mutex<HashMap<String, (Instant, Tenant)>>,
+    known: Mutex<HashMap<String, Known>>,
     pub(crate) feeds: Feeds,
+}
+
+/// A tenant that was looked up.
+#[derive(Clone, Debug)]
+struct Known {
+    tenant: Tenant,
+    /// When that was; never, where it has changed since.
+    looked_up: Option<Instant>,
 }
 
 impl Directory {
@@ -160,53 +194,83 @@ impl Directory {
 
     pub(crate) async fn find(&self, slug: &str) -> Result<Option<Tenant>, Error> {
         let known = self.known().get(slug).cloned();
-        if let Some((looked_up, tenant)) = &known
+        if let Some(Known { tenant, looked_up: Some(looked_up) }) = &known
             && looked_up.elapsed() < FRESH
         {
             return Ok(Some(tenant.clone()));
         }
         let looked_up = Instant::now();
         let Some((row, realm)) = self.store.registry().tenant_by_slug(slug).await? else {
-            self.known().remove(slug);
+            self.part_with(slug);
             return Ok(None);
         };
-        let tenant = self.tenant(row, realm, known.map(|(_, tenant)| tenant));
+        let tenant = self.tenant(row, realm, known.map(|known| known.tenant));
         Ok(Some(self.remember(slug, looked_up, tenant)))
+    }
+
+    pub(crate) fn knows(&self, slug: &str) -> bool {
+        self.known().contains_key(slug)
     }
 
     /// Looks the tenant up anew when it is asked for next.
     pub(crate) fn forget(&self, slug: &str) {
-        self.known().remove(slug);
+        if let Some(known) = self.known().get_mut(slug) {
+            known.looked_up = None;
+        }
     }
 
-    /// The same for all tenants.
-    pub(crate) fn forget_all(&self) {
-        self.known().clear();
+    /// The same for all tenants. Says which are known.
+    pub(crate) fn forget_all(&self) -> Vec<String> {
+        self.known().iter_mut().map(|(slug, known)| (known.looked_up = None, slug.clone()).1).collect()
+    }
+
+    /// Ends what runs for a tenant that is no more.
+    pub(crate) fn part_with(&self, slug: &str) {
+        if let Some(known) = self.known().remove(slug) {
+            self.end(&known.tenant);
+        }
+    }
+
+    fn end(&self, tenant: &Tenant) {
+        self.feeds.end(tenant.info().tenant_id);
     }
 
     fn tenant(&self, row: edgehog_store::Tenant, realm: Option<Realm>, known: Option<Tenant>) -> Tenant {
         let known = known.filter(|known| known.0.row.tenant_id == row.tenant_id);
         let scope = self.store.scope(row.tenant_id);
+        let trigger_guard = TriggerGuard::of(realm.as_ref());
+        let trigger_secret = realm.as_ref().and_then(|realm| realm.trigger_secret.clone());
         let known_realm = known.as_ref().and_then(Tenant::realm);
         let realm = realm.map(|realm| match known_realm {
             Some(known) if known.id == realm.id && known.updated_at == realm.updated_at => known.clone(),
             _ => Arc::new(self.connect(&row, realm)),
         });
+        let key = match &known {
+            Some(known) if known.0.row.public_key == row.public_key => known.0.key.clone(),
+            _ => Arc::new(verifying_key(&row)),
+        };
         let events = known.map_or_else(|| EventQueue::new(scope.clone()), |known| known.0.events.clone());
-        let key = VerifyingKey::from_pem(&row.public_key);
-        if key.is_err() {
-            tracing::warn!(tenant = %row.slug, "the tenant's public key is unusable; its users cannot come in");
-        }
         let feed = self.feeds.of(&scope);
-        Tenant(Arc::new(Inner { row, scope, key, realm, events, feed, settings: self.settings.clone() }))
+        let settings = self.settings.clone();
+        Tenant(Arc::new(Inner {
+            row,
+            scope,
+            key,
+            realm,
+            trigger_guard,
+            trigger_secret,
+            events,
+            feed,
+            settings,
+        }))
     }
 
     fn connect(&self, row: &edgehog_store::Tenant, realm: Realm) -> TenantRealm {
         let client = (|| {
             let url = Url::parse(&realm.base_api_url).map_err(|error| error.to_string())?;
             let name = RealmName::new(realm.name.as_str()).map_err(|error| error.to_string())?;
-            let key =
-                SigningKey::from_pem(realm.private_key.expose_secret()).map_err(|error| error.to_string())?;
+            let key = realm.private_key.as_ref().map_err(ToString::to_string)?;
+            let key = SigningKey::from_pem(key.expose_secret()).map_err(|error| error.to_string())?;
             Client::builder(url, name, key)
                 .http_client(self.http.clone())
                 .build()
@@ -230,17 +294,31 @@ impl Directory {
 
     /// Of two lookups at once the later one stands, and its queue is the one in use.
     fn remember(&self, slug: &str, looked_up: Instant, tenant: Tenant) -> Tenant {
-        match self.known().entry(slug.to_owned()) {
-            Entry::Occupied(mut entry) if entry.get().0 <= looked_up => {
-                entry.insert((looked_up, tenant.clone()));
-                tenant
+        let found = Known { tenant, looked_up: Some(looked_up) };
+        let before = match self.known().entry(slug.to_owned()) {
+            Entry::Occupied(entry) if entry.get().looked_up.is_some_and(|it| it > looked_up) => {
+                return entry.get().tenant.clone();
             }
-            Entry::Occupied(entry) => entry.get().1.clone(),
-            Entry::Vacant(entry) => entry.insert((looked_up, tenant)).1.clone(),
+            Entry::Occupied(mut entry) => Some(entry.insert(found.clone()).tenant),
+            Entry::Vacant(entry) => {
+                entry.insert(found.clone());
+                None
+            }
+        };
+        // Deleted, and another one made under the same name.
+        if let Some(before) = before.filter(|it| it.info().tenant_id != found.tenant.info().tenant_id) {
+            self.end(&before);
         }
+        found.tenant
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, (Instant, Tenant)>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, HashMap<String, Known>> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn verifying_key(row: &edgehog_store::Tenant) -> Result<VerifyingKey, InvalidPublicKey> {
+    VerifyingKey::from_pem(&row.public_key).inspect_err(|_| {
+        tracing::warn!(tenant = %row.slug, "the tenant's public key is unusable; its users cannot come in");
+    })
 }

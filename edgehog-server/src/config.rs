@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, bail, ensure};
 use clap::{ArgAction, Args};
-use edgehog_engine::{PgConnectOptions, PgSslMode, StoreConfig, VerifyingKey};
+use edgehog_engine::{Keyring, PgConnectOptions, PgSslMode, StoreConfig, VerifyingKey};
 use edgehog_server::{AllowedOrigin, Settings};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -43,6 +43,13 @@ pub(crate) struct Database {
     /// Verify it with the authorities that this system trusts.
     #[arg(long, env = "DATABASE_USE_OS_CERTS", default_value_t = false, action = ArgAction::Set)]
     database_use_os_certs: bool,
+    /// The keys that seal secrets in the database: 32 bytes in base64 each, with commas between them. The first one seals,
+    /// all of them open. Where not given, a key is derived from SECRET_KEY_BASE.
+    #[arg(long, env = "EDGEHOG_ENCRYPTION_KEYS", hide_env_values = true)]
+    encryption_keys: Option<SecretString>,
+    /// A long secret, as other Edgehog servers need it: what seals secrets in the database, where nothing else does.
+    #[arg(long, env = "SECRET_KEY_BASE", hide_env_values = true)]
+    secret_key_base: Option<SecretString>,
     /// Connections to keep at most.
     #[arg(long, env = "POOL_SIZE", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pool_size: u32,
@@ -50,7 +57,24 @@ pub(crate) struct Database {
 
 impl Database {
     pub(crate) fn store(&self) -> anyhow::Result<StoreConfig> {
-        Ok(StoreConfig::new(self.options()?).pool_size(self.pool_size))
+        Ok(StoreConfig::new(self.options()?, self.keyring()?).pool_size(self.pool_size))
+    }
+
+    fn keyring(&self) -> anyhow::Result<Keyring> {
+        let derived = self.secret_key_base.as_ref().map(Keyring::derive);
+        match (&self.encryption_keys, derived) {
+            (Some(keys), derived) => {
+                let keyring = Keyring::from_base64(keys).context("EDGEHOG_ENCRYPTION_KEYS")?;
+                Ok(match derived {
+                    Some(Ok(derived)) => keyring.and(derived),
+                    _ => keyring,
+                })
+            }
+            (None, Some(derived)) => derived.context("SECRET_KEY_BASE"),
+            (None, None) => bail!(
+                "EDGEHOG_ENCRYPTION_KEYS is not set, nor SECRET_KEY_BASE; make a key with: head -c 32 /dev/urandom | base64"
+            ),
+        }
     }
 
     pub(crate) fn options(&self) -> anyhow::Result<PgConnectOptions> {
@@ -115,9 +139,6 @@ pub(crate) struct Http {
     /// The administrators' public key: a file, or the PEM itself. Without it nobody is an administrator.
     #[arg(long, env = "ADMIN_JWT_PUBLIC_KEY_PATH")]
     admin_jwt_public_key_path: Option<String>,
-    /// Accepted, as other Edgehog servers need it; this one keeps no sessions and signs nothing with it.
-    #[arg(long, env = "SECRET_KEY_BASE", hide_env_values = true)]
-    secret_key_base: Option<SecretString>,
     /// The origins of web pages that may open sockets for subscriptions, such as https://console.example or
     /// //*.example.com, with commas between them; where not given, pages of this server's own address.
     #[arg(long, env = "GQL_SUBSCRIPTIONS_ALLOWED_ORIGINS")]

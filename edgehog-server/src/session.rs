@@ -6,6 +6,7 @@ use std::sync::Arc;
 use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
 use serde::de::IgnoredAny;
+use tokio_util::sync::CancellationToken;
 
 use crate::documents::{Documents, kind};
 use crate::subscriptions::{Hub, Subscription};
@@ -15,6 +16,8 @@ use crate::subscriptions::{Hub, Subscription};
 pub(crate) struct Session {
     pub(crate) documents: Arc<dyn Documents>,
     pub(crate) hub: Hub,
+    /// Cancelled when the tenant is deleted: whoever is connected is let go.
+    pub(crate) gone: CancellationToken,
 }
 
 /// What became of a document.

@@ -2,11 +2,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{ConnectOptions, Connection, Executor, PgPool};
+use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
 
 use crate::changes::Announcer;
-use crate::{Error, Registry, TenantId, TenantScope};
+use crate::{Error, Keyring, Registry, TenantId, TenantScope};
 
 /// How to reach the database.
 #[derive(Clone)]
@@ -14,6 +15,8 @@ use crate::{Error, Registry, TenantId, TenantScope};
 pub struct Config {
     /// Host, login, database and TLS.
     pub options: PgConnectOptions,
+    /// The keys that seal the secrets of realms in the database.
+    pub keyring: Keyring,
     /// Connections kept at most. About four for each processor of the database is a good start.
     pub pool_size: u32,
     /// How long a caller waits for a free connection before it gets an error.
@@ -23,8 +26,8 @@ pub struct Config {
 impl Config {
     /// Ten connections and five seconds of patience.
     #[must_use]
-    pub const fn new(options: PgConnectOptions) -> Self {
-        Self { options, pool_size: 10, acquire_timeout: Duration::from_secs(5) }
+    pub const fn new(options: PgConnectOptions, keyring: Keyring) -> Self {
+        Self { options, keyring, pool_size: 10, acquire_timeout: Duration::from_secs(5) }
     }
 
     /// Sets the number of connections.
@@ -54,6 +57,7 @@ impl fmt::Debug for Config {
 #[derive(Clone, Debug)]
 pub struct Store {
     pub(crate) pool: PgPool,
+    keyring: Keyring,
     announcer: Arc<Announcer>,
 }
 
@@ -80,7 +84,7 @@ impl Store {
             })
             .connect_lazy_with(config.options.clone());
         check_login(&config.options).await?;
-        Ok(Self { announcer: Announcer::start(pool.clone()), pool })
+        Ok(Self { announcer: Announcer::start(pool.clone()), keyring: config.keyring, pool })
     }
 
     /// Brings the schema up to date. Several processes may call this at once: one works, the others wait for it.
@@ -96,6 +100,7 @@ impl Store {
         migrator.create_schema("edgehog");
         migrator.dangerous_set_table_name("edgehog.migrations");
         let mut connection = options.connect().await?;
+        forget_earlier_forms(&mut connection, &migrator).await?;
         // A migration that waits behind a long transaction would make all others wait behind it.
         connection.execute("SET lock_timeout = '30s'").await?;
         migrator.run(&mut connection).await?;
@@ -112,13 +117,43 @@ impl Store {
     /// The list of tenants.
     #[must_use]
     pub fn registry(&self) -> Registry {
-        Registry::new(self.pool.clone())
+        Registry::new(self.pool.clone(), self.keyring.clone())
     }
 
     /// Closes all connections, after the work that uses them is done.
     pub async fn close(&self) {
         self.pool.close().await;
     }
+}
+
+/// Migrations that were not yet final when they ran in some databases: their numbers and the checksums (SHA-384) of what
+/// they were then. A later migration makes good what they lacked.
+const EARLIER_FORMS: [(i64, &str); 3] = [
+    (1, "159bfb90dd8a0b49bca7358ae76e3fa4ccf17baa27ebdd3b810f9ce5f398cfc84863482d0b1564bc3594f06dd1a78e35"),
+    (1, "535768f62d95bb669ec5a4905167f8e1a1065c90eec5b78ab24313b212401271205811f866d194c1e55dffa36582e3e9"),
+    (3, "27bc155b0887cdd6f4974b69cf61e0e87e69e580a065dd1ca17d8bf83a398275a2920e736e654b8f5fdb0610bc73ecdf"),
+];
+
+/// Lets databases that have an earlier form of a migration pass for those that have the final one.
+async fn forget_earlier_forms(connection: &mut PgConnection, migrator: &Migrator) -> Result<(), Error> {
+    let exists = "SELECT to_regclass('edgehog.migrations') IS NOT NULL";
+    if !sqlx::query_scalar(exists).fetch_one(&mut *connection).await? {
+        return Ok(());
+    }
+    for (version, earlier) in EARLIER_FORMS {
+        let Some(migration) = migrator.iter().find(|migration| migration.version == version) else {
+            continue;
+        };
+        sqlx::query(
+            "UPDATE edgehog.migrations SET checksum = $3 WHERE version = $1 AND checksum = decode($2, 'hex')",
+        )
+        .bind(version)
+        .bind(earlier)
+        .bind(&*migration.checksum)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
 }
 
 /// Row security holds only for a role that cannot bypass it: look once, at the start, rather than trust.
@@ -153,7 +188,8 @@ mod tests {
 
     #[test]
     fn passwords_are_not_shown() {
-        let config = Config::new("postgres://user:secret@localhost/edgehog".parse().unwrap());
+        let keyring = Keyring::derive(&"k".repeat(32).into()).unwrap();
+        let config = Config::new("postgres://user:secret@localhost/edgehog".parse().unwrap(), keyring);
         let shown = format!("{config:?}");
         assert!(shown.contains("edgehog") && !shown.contains("secret"), "{shown}");
     }

@@ -32,6 +32,12 @@ pub enum Error {
     /// The cursor was not made by this store, or for another order.
     #[error("the cursor is not valid")]
     InvalidCursor,
+    /// A secret of the database cannot be opened.
+    #[error("a stored secret cannot be opened: {0}")]
+    Sealed(#[from] crate::SealError),
+    /// A secret could not be sealed.
+    #[error("a secret could not be sealed")]
+    Sealing(#[from] aws_lc_rs::error::Unspecified),
     /// The database login can see every tenant whatever the policies say, or lacks the roles of the migrations.
     #[error("the database login is not fit for use: {0}")]
     Login(&'static str),

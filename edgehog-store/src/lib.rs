@@ -6,10 +6,13 @@ mod devices;
 mod error;
 mod groups;
 mod hardware_types;
+mod keyring;
 mod lists;
 mod page;
 mod part_numbers;
 mod query;
+mod realms;
+mod reconciliations;
 mod resource;
 mod scope;
 mod system_models;
@@ -25,10 +28,13 @@ pub use hardware_types::{
     HARDWARE_TYPE, HARDWARE_TYPE_PART_NUMBER, HardwareType, HardwareTypeKey, HardwareTypePartNumber,
     HardwareTypePartNumberKey, HardwareTypePatch, NewHardwareType,
 };
+pub use keyring::{InvalidKeyring, Keyring, SealError};
 pub use page::{Cursor, MAX_PAGE_SIZE, Page, PageRequest};
 pub use query::{
     Comparison, Condition, Filter, List, Reach, Selection, Sort, TagPattern, TagPredicate, TextMatch,
 };
+pub use realms::{Realm, RealmKey, Sealed};
+pub use reconciliations::{LEASE, Mended, Mending, Outcome, Reconciliation, ReconciliationClaim};
 pub use resource::{Attribute, Cardinality, Kind, Record, Related, Relation, Resource, Row, RowError, Value};
 pub use scope::{TenantScope, TenantTx};
 pub use system_models::{
@@ -36,9 +42,7 @@ pub use system_models::{
     SystemModelPartNumber, SystemModelPartNumberKey, SystemModelPatch,
 };
 pub use tags::{TAG, Tag, TagKey};
-pub use tenants::{
-    Lease, NewTenant, RECONCILIATION, Realm, RealmKey, RealmLease, Registry, Tenant, TenantChanges, TenantId,
-};
+pub use tenants::{NewTenant, Registry, Tenant, TenantChanges, TenantId};
 
 /// PostgreSQL's connection options, of the `sqlx` version that this crate is built on.
 pub use sqlx::postgres::{PgConnectOptions, PgSslMode};

@@ -6,8 +6,8 @@ use astarte_emulator::{Emulator, RealmHandle, RealmKey};
 use edgehog_astarte::Client;
 use edgehog_engine::storage::{LocalConfig, Storage};
 use edgehog_engine::{
-    DeviceSensors, Engine, ForwarderConfig, Geolocation, NewTenant, PgConnectOptions, SigningKey, Store,
-    StoreConfig, mint_tenant_token,
+    DeviceSensors, Engine, ForwarderConfig, Geolocation, Keyring, NewTenant, PgConnectOptions, SigningKey,
+    Store, StoreConfig, mint_tenant_token,
 };
 use edgehog_sdk::interfaces;
 use edgehog_server::Settings;
@@ -55,7 +55,7 @@ impl World {
 
         let options = edgehog_test_database::create().await;
         Store::migrate(&options).await.unwrap();
-        let store = Store::connect(StoreConfig::new(options.clone()).pool_size(4)).await.unwrap();
+        let store = connect(options.clone()).await;
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = *acceptor.local_addr()[0].as_socket_addr().unwrap();
         let server_url = format!("http://{address}");
@@ -106,7 +106,7 @@ impl World {
 
     /// Another server on the same database, for as long as the guard lives.
     pub(crate) async fn replica(&self) -> DropGuard {
-        let store = Store::connect(StoreConfig::new(self.database.clone()).pool_size(4)).await.unwrap();
+        let store = connect(self.database.clone()).await;
         let engine = Engine::builder(store, self.server_url.parse().unwrap()).build().unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(engine.run(stop.clone()));
@@ -128,10 +128,9 @@ impl World {
         )
     }
 
-    /// The last thing that the engine does in a realm is to install this trigger.
     async fn is_ready(&self) -> bool {
-        use edgehog_astarte::RealmManagement;
-        self.client.trigger("edgehog-system-info").await.unwrap().is_some()
+        let all = self.engine.reconciliations().await.unwrap();
+        all.iter().all(|reconciliation| reconciliation.succeeded == Some(true))
     }
 
     /// Asks again and again until there is an answer.
@@ -199,4 +198,9 @@ async fn ask_until<T>(ask: impl AsyncFn() -> Option<T>) -> T {
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+async fn connect(database: PgConnectOptions) -> Store {
+    let keyring = Keyring::derive(&"k".repeat(32).into()).unwrap();
+    Store::connect(StoreConfig::new(database, keyring).pool_size(4)).await.unwrap()
 }

@@ -66,6 +66,17 @@ impl Trigger {
             && self.simple_triggers.len() == installed.simple_triggers.len()
             && self.simple_triggers.iter().zip(&installed.simple_triggers).all(|(a, b)| a.is_equivalent(b))
     }
+
+    /// Whether an installed trigger, as read back, does all that this one asks for. It may have more: headers of
+    /// somebody else's, and whatever a later version of Astarte adds.
+    #[must_use]
+    pub fn is_met_by(&self, installed: &Self) -> bool {
+        let mut without_more = installed.clone();
+        if let (Action::Http(wanted), Action::Http(action)) = (&self.action, &mut without_more.action) {
+            action.static_headers.retain(|name, _| wanted.static_headers.contains_key(name));
+        }
+        self.is_equivalent(&without_more)
+    }
 }
 
 #[cfg(test)]
@@ -120,6 +131,31 @@ mod tests {
         ));
         for other in others {
             assert!(!base.is_equivalent(&other), "{other:?}");
+        }
+    }
+
+    /// What somebody added does no harm; what is asked for must be there, headers too.
+    #[test]
+    fn an_installed_trigger_may_have_more() {
+        let wanted = Trigger::new(
+            "t",
+            HttpAction::post("https://x/t").static_header("a", "1"),
+            DeviceEvent::Connected,
+        );
+        let installed = |headers: serde_json::Value| -> Trigger {
+            serde_json::from_value(json!({
+                "name": "t",
+                "action": { "http_url": "https://x/t", "http_method": "post", "http_static_headers": headers, "new": 1 },
+                "simple_triggers": [{ "type": "device_trigger", "on": "device_connected", "new": true }],
+                "new": "member"
+            }))
+            .unwrap()
+        };
+        for met in [json!({ "a": "1" }), json!({ "a": "1", "b": "2" })] {
+            assert!(wanted.is_met_by(&installed(met.clone())), "{met}");
+        }
+        for unmet in [json!({}), json!({ "a": "2" }), json!({ "b": "1" })] {
+            assert!(!wanted.is_met_by(&installed(unmet.clone())), "{unmet}");
         }
     }
 

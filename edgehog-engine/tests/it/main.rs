@@ -12,7 +12,7 @@ mod provisioning;
 mod selectors;
 mod storage;
 
-use edgehog_engine::{Engine, EngineBuilder, NewTenant, PgConnectOptions, Store, StoreConfig};
+use edgehog_engine::{Engine, EngineBuilder, Keyring, NewTenant, PgConnectOptions, Store, StoreConfig};
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
 
 /// An engine on a database of its own, whose Astarte does not answer; and how to reach the database.
@@ -24,7 +24,8 @@ async fn engine() -> (Engine, PgConnectOptions) {
 async fn engine_with(set_up: impl FnOnce(EngineBuilder) -> EngineBuilder) -> (Engine, PgConnectOptions) {
     let options = edgehog_test_database::create().await;
     Store::migrate(&options).await.unwrap();
-    let store = Store::connect(StoreConfig::new(options.clone()).pool_size(4)).await.unwrap();
+    let keyring = Keyring::derive(&"k".repeat(32).into()).unwrap();
+    let store = Store::connect(StoreConfig::new(options.clone(), keyring).pool_size(4)).await.unwrap();
     let engine = set_up(Engine::builder(store, "http://localhost:4000".parse().unwrap()));
     (engine.build().unwrap(), options)
 }

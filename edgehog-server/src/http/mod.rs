@@ -35,8 +35,9 @@ pub(crate) struct State {
 
 /// The documents of a tenant's user.
 fn session(state: &State, tenant: Tenant) -> Session {
+    let gone = tenant.gone().clone();
     let documents = TenantDocuments { schema: state.schema.clone(), tenant };
-    Session { documents: Arc::new(documents), hub: state.hub.clone() }
+    Session { documents: Arc::new(documents), hub: state.hub.clone(), gone }
 }
 
 /// The whole server as an endpoint, to be served by poem or nested into a program's own routes.

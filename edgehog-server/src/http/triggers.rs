@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use edgehog_engine::{EventError, TriggerEvent};
-use poem::http::StatusCode;
+use edgehog_engine::{EventError, TRIGGER_SECRET_HEADER, TriggerEvent, UntrustedEvent};
+use poem::http::{HeaderValue, StatusCode};
 use poem::web::{Data, Path};
 use poem::{Body, Request, Response, handler};
 
@@ -27,6 +27,15 @@ pub(crate) async fn receive(
         tracing::warn!(tenant = slug, "an event without exactly one Astarte-Realm header was dropped");
         return Err(Refusal::BAD_REQUEST);
     };
+    // Before the body: nobody has to listen to strangers.
+    if let Err(untrusted) = tenant.verify_trigger(secret(request)) {
+        tracing::warn!(tenant = slug, realm, error = %untrusted, "an event was refused");
+        return Err(match untrusted {
+            UntrustedEvent::Missing => Refusal::UNAUTHORIZED,
+            UntrustedEvent::Wrong => Refusal::FORBIDDEN,
+            _ => Refusal::UNAVAILABLE,
+        });
+    }
     let body = body::read(body).await?;
     let event = TriggerEvent::parse_lenient(&body).map_err(|error| {
         let error = &error as &dyn std::error::Error;
@@ -46,6 +55,7 @@ pub(crate) async fn receive(
         );
         match failure {
             EventError::UnknownRealm => Refusal::NOT_FOUND,
+            EventError::Busy | EventError::ShuttingDown => Refusal::UNAVAILABLE,
             EventError::UnknownDevice | EventError::InvalidValue { .. } | EventError::Unacceptable(_) => {
                 Refusal::UNPROCESSABLE
             }
@@ -53,4 +63,10 @@ pub(crate) async fn receive(
         }
     })?;
     Ok(Response::builder().status(StatusCode::OK).finish())
+}
+
+/// What is shown as the secret of the realm, where that is one thing.
+fn secret(request: &Request) -> Option<&[u8]> {
+    let mut shown = request.headers().get_all(TRIGGER_SECRET_HEADER).iter();
+    shown.next().filter(|_| shown.next().is_none()).map(HeaderValue::as_bytes)
 }

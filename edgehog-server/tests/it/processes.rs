@@ -14,6 +14,9 @@ use url::Url;
 
 use crate::key_pair;
 
+/// Seals the secrets of realms.
+const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A database with the tenant `plant-one`, and what its servers and users need.
@@ -66,7 +69,12 @@ impl Site {
 
     fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_edgehog-server"));
-        command.args(args).env_clear().env("DATABASE_URL", &self.database).stdout(Stdio::null());
+        command
+            .args(args)
+            .env_clear()
+            .env("DATABASE_URL", &self.database)
+            .env("EDGEHOG_ENCRYPTION_KEYS", KEY)
+            .stdout(Stdio::null());
         command
     }
 

@@ -14,6 +14,8 @@ mod mutations;
 mod operators;
 mod pages;
 mod plans;
+mod realms;
+mod reconciliations;
 mod registry;
 mod rows;
 mod signals;
@@ -22,17 +24,22 @@ mod values;
 mod world;
 
 use edgehog_store::{
-    Config, DEVICE, Filter, List, NewTenant, PageRequest, RealmKey, Resource, Selection, Store, TenantScope,
-    TenantTx, Value,
+    Config, DEVICE, Filter, Keyring, List, NewTenant, PageRequest, PgConnectOptions, RealmKey, Resource,
+    Selection, Store, TenantScope, TenantTx, Value,
 };
 use proptest::strategy::{Strategy, ValueTree};
 use proptest::test_runner::TestRunner;
+
+/// How to reach a database, with a keyring.
+fn config(options: PgConnectOptions) -> Config {
+    Config::new(options, Keyring::derive(&"k".repeat(32).into()).unwrap())
+}
 
 /// A store on a database of its own.
 async fn store() -> Store {
     let options = edgehog_test_database::create().await;
     Store::migrate(&options).await.unwrap();
-    Store::connect(Config::new(options).pool_size(4)).await.unwrap()
+    Store::connect(config(options).pool_size(4)).await.unwrap()
 }
 
 fn new_tenant(slug: &str) -> NewTenant {

@@ -1,12 +1,11 @@
 //! How PostgreSQL finds the rows of a large tenant.
 
 use edgehog_store::{
-    Comparison, Condition, Config, DEVICE, Filter, List, PageRequest, Selection, Sort, Store, TAG, TenantTx,
-    Value,
+    Comparison, Condition, DEVICE, Filter, List, PageRequest, Selection, Sort, Store, TAG, TenantTx, Value,
 };
 use sqlx::{ConnectOptions, Executor};
 
-use crate::tenant;
+use crate::{config, tenant};
 
 const DEVICES: i64 = 20_000;
 
@@ -33,7 +32,7 @@ fn tagged(tag: &str) -> Filter {
 async fn pages_of_many_devices_use_indexes() {
     let options = edgehog_test_database::create().await;
     Store::migrate(&options).await.unwrap();
-    let store = Store::connect(Config::new(options.clone())).await.unwrap();
+    let store = Store::connect(config(options.clone())).await.unwrap();
     for slug in ["plant-one", "plant-two"] {
         let (scope, _) = tenant(&store, slug).await;
         let mut tx = scope.begin().await.unwrap();

@@ -1,10 +1,8 @@
-use std::time::Duration;
-
-use edgehog_store::{Config, Error, Lease, Store};
+use edgehog_store::{Error, Store};
 use secrecy::ExposeSecret;
 use sqlx::{ConnectOptions, Executor};
 
-use crate::{new_tenant, store, tenant};
+use crate::{config, new_tenant, store, tenant};
 
 /// A tenant is found by its slug, with its realm; the slash at the end of the cluster's URL is not part of it.
 #[tokio::test]
@@ -17,7 +15,7 @@ async fn a_tenant_is_found_by_slug() {
     assert_eq!((found.slug.as_str(), found.default_locale.as_str()), ("plant-one", "it-IT"));
     let realm = realm.unwrap();
     assert_eq!(realm.base_api_url, "https://api.astarte.example");
-    assert_eq!(realm.private_key.expose_secret(), "key");
+    assert_eq!(realm.private_key.unwrap().expose_secret(), "key");
     assert!(store.registry().tenant_by_slug("plant-two").await.unwrap().is_none());
     assert_eq!(store.registry().tenant_list().await.unwrap(), [made]);
 }
@@ -96,13 +94,13 @@ async fn migrations_can_race() {
 #[tokio::test]
 async fn an_unfit_login_is_refused() {
     let options = edgehog_test_database::create().await;
-    let refused = Store::connect(Config::new(options.clone())).await.unwrap_err();
+    let refused = Store::connect(config(options.clone())).await.unwrap_err();
     assert!(matches!(refused, Error::Login(_)), "{refused:?}");
     Store::migrate(&options).await.unwrap();
     let stranger = format!("stranger_{}", options.get_database().unwrap());
     let mut connection = options.connect().await.unwrap();
     connection.execute(sqlx::AssertSqlSafe(format!("CREATE ROLE {stranger} LOGIN"))).await.unwrap();
-    let refused = Store::connect(Config::new(options.username(&stranger))).await.unwrap_err();
+    let refused = Store::connect(config(options.username(&stranger))).await.unwrap_err();
     assert!(matches!(refused, Error::Login(_)), "{refused:?}");
     connection.execute(sqlx::AssertSqlSafe(format!("DROP ROLE {stranger}"))).await.unwrap();
 }
@@ -123,27 +121,6 @@ async fn changes_are_told() {
     }
 }
 
-/// One reconciles a realm at a time; nobody does what was done a moment ago, unless the realm changed since.
-#[tokio::test]
-async fn a_realm_is_leased_to_one() {
-    const NOW: Duration = Duration::ZERO;
-    const RECENTLY: Duration = Duration::from_secs(600);
-    let store = store().await;
-    let (scope, _) = tenant(&store, "plant-one").await;
-    let registry = store.registry();
-    let lease = async |recent| registry.realm_lease(scope.tenant(), recent).await.unwrap();
-    let Lease::Granted(first) = lease(RECENTLY).await else { panic!("nobody else wants it") };
-    assert!(matches!(lease(NOW).await, Lease::Busy));
-    registry.realm_release(first, false).await.unwrap();
-    let Lease::Granted(second) = lease(RECENTLY).await else { panic!("the first one failed") };
-    registry.realm_release(second, true).await.unwrap();
-    assert!(matches!(lease(RECENTLY).await, Lease::Done));
-    let Lease::Granted(third) = lease(NOW).await else { panic!("now means now") };
-    registry.realm_release(third, true).await.unwrap();
-    registry.tenant_update(&new_tenant("plant-one")).await.unwrap();
-    assert!(matches!(lease(RECENTLY).await, Lease::Granted(_)));
-}
-
 /// A login that owns nothing, and is only a member of the two roles, can serve what another one migrated.
 #[tokio::test]
 async fn a_login_that_owns_nothing_is_enough_to_serve() {
@@ -153,7 +130,7 @@ async fn a_login_that_owns_nothing_is_enough_to_serve() {
     let mut connection = options.connect().await.unwrap();
     let create = format!("CREATE ROLE {login} LOGIN IN ROLE edgehog_app, edgehog_registry");
     connection.execute(sqlx::AssertSqlSafe(create)).await.unwrap();
-    let store = Store::connect(Config::new(options.username(&login))).await.unwrap();
+    let store = Store::connect(config(options.username(&login))).await.unwrap();
     let (scope, realm) = tenant(&store, "plant-one").await;
     let mut tx = scope.begin().await.unwrap();
     tx.device_record(&[edgehog_store::DeviceObservation::new(realm, "device")]).await.unwrap();
@@ -178,7 +155,7 @@ async fn a_plain_owner_is_enough() {
     }
     let plain = options.username(&owner);
     Store::migrate(&plain).await.unwrap();
-    let store = Store::connect(Config::new(plain)).await.unwrap();
+    let store = Store::connect(config(plain)).await.unwrap();
     let (scope, realm) = tenant(&store, "plant-one").await;
     let mut tx = scope.begin().await.unwrap();
     tx.device_record(&[edgehog_store::DeviceObservation::new(realm, "device")]).await.unwrap();

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use edgehog_store::{ChangeSignals, Config, Store, TenantId};
+use edgehog_store::{ChangeSignals, Store, TenantId};
 use sqlx::{ConnectOptions, Executor};
 
 use crate::fleet::fleet;
-use crate::tenant;
+use crate::{config, tenant};
 
 /// Longer than anybody waits: an announcement that has not come by then never will.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -21,8 +21,8 @@ async fn next(signals: &mut ChangeSignals) -> Option<Vec<TenantId>> {
 async fn signals_reach_other_processes() {
     let options = edgehog_test_database::create().await;
     Store::migrate(&options).await.unwrap();
-    let writer = Store::connect(Config::new(options.clone())).await.unwrap();
-    let listener = Store::connect(Config::new(options)).await.unwrap();
+    let writer = Store::connect(config(options.clone())).await.unwrap();
+    let listener = Store::connect(config(options)).await.unwrap();
     let mut signals = listener.change_signals().await.unwrap();
     let one = fleet(&writer, "plant-one").await;
     assert_eq!(next(&mut signals).await, Some(vec![one.scope.tenant()]));
@@ -47,7 +47,7 @@ async fn signals_reach_other_processes() {
 async fn broken_connections_heal() {
     let options = edgehog_test_database::create().await;
     Store::migrate(&options).await.unwrap();
-    let store = Store::connect(Config::new(options.clone())).await.unwrap();
+    let store = Store::connect(config(options.clone())).await.unwrap();
     let mut signals = store.change_signals().await.unwrap();
     let (scope, realm) = tenant(&store, "plant-one").await;
     let mut administrator = options.connect().await.unwrap();

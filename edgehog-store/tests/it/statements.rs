@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use edgehog_store::{
-    Cardinality, Config, DEVICE, DEVICE_GROUP, DeviceObservation, List, PgConnectOptions, Reach, Resource,
-    Selection, Store,
+    Cardinality, DEVICE, DEVICE_GROUP, DeviceObservation, List, PgConnectOptions, Reach, Resource, Selection,
+    Store,
 };
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, SubscriberExt};
 use tracing_subscriber::{Layer, Registry};
 
+use crate::config;
 use crate::fleet::fleet;
 
 /// Counts the statements that `sqlx` tells of.
@@ -64,7 +65,7 @@ async fn depth_and_size_cost_no_statements() {
     Store::migrate(&database).await.unwrap();
     // Those of the test database do not tell of their statements.
     let server: PgConnectOptions = std::env::var("DATABASE_URL").unwrap().parse().unwrap();
-    let store = Store::connect(Config::new(server.database(database.get_database().unwrap()))).await.unwrap();
+    let store = Store::connect(config(server.database(database.get_database().unwrap()))).await.unwrap();
     let fleet = fleet(&store, "plant-one").await;
     let statements = Statements::default();
     let _guard = tracing::subscriber::set_default(Registry::default().with(statements.clone()));

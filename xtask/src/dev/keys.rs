@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
 use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use p256::SecretKey;
 use p256::ecdsa::{Signature, SigningKey, signature::Signer};
 use p256::elliptic_curve::Generate;
@@ -25,7 +25,8 @@ pub(super) struct Keys {
     pub(super) tenant: KeyPair,
     /// Signs the tokens of administrators.
     pub(super) admin: KeyPair,
-    pub(super) secret_key_base: String,
+    /// Seals secrets in the database.
+    pub(super) encryption_key: String,
 }
 
 /// An EC key pair on P-256, in two PEM files.
@@ -41,9 +42,8 @@ impl Keys {
             realm: KeyPair::load_or_make(dir, "realm")?,
             tenant: KeyPair::load_or_make(dir, "tenant")?,
             admin: KeyPair::load_or_make(dir, "admin")?,
-            secret_key_base: load_or_make(&dir.join("secret_key_base"), || {
-                let random = [(); 2].map(|()| SecretKey::generate().to_bytes());
-                Ok(URL_SAFE_NO_PAD.encode(random.concat()))
+            encryption_key: load_or_make(&dir.join("encryption_key"), || {
+                Ok(STANDARD.encode(SecretKey::generate().to_bytes()))
             })?,
         })
     }
@@ -124,8 +124,8 @@ mod tests {
         let pem = fs::read_to_string(first.realm.private()).unwrap();
         let second = Keys::load_or_make(dir.path()).unwrap();
         assert_eq!(fs::read_to_string(second.realm.private()).unwrap(), pem);
-        assert_eq!(first.secret_key_base, second.secret_key_base);
-        assert!(first.secret_key_base.len() >= 64);
+        assert_eq!(first.encryption_key, second.encryption_key);
+        assert_eq!(STANDARD.decode(&first.encryption_key).map(|key| key.len()), Ok(32));
         assert_ne!(fs::read_to_string(second.tenant.private()).unwrap(), pem);
     }
 

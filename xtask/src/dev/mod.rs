@@ -162,6 +162,7 @@ async fn bring_up(
         admin_token: edgehog.token("admin", keys.admin.private()).await?,
         pairing_token: keys.pairing_token()?,
         database_url: edgehog.database_url.clone(),
+        encryption_keys: keys.encryption_key.clone(),
     };
     let count = endpoints.count_devices();
     let all_known = async || count.count(args.port).await.is_some_and(|known| known >= args.devices);
@@ -196,7 +197,7 @@ impl Edgehog<'_> {
             .env("EDGEHOG_FORWARDER_PORT", self.args.forwarder_port.to_string())
             .env("EDGEHOG_FORWARDER_SECURE_SESSIONS", "false")
             .env("ADMIN_JWT_PUBLIC_KEY_PATH", self.keys.admin.public())
-            .env("SECRET_KEY_BASE", &self.keys.secret_key_base);
+            .env("EDGEHOG_ENCRYPTION_KEYS", &self.keys.encryption_key);
         Ok(command)
     }
 

@@ -22,6 +22,7 @@ pub(super) struct Endpoints {
     pub(super) realm: &'static str,
     pub(super) pairing_token: String,
     pub(super) database_url: String,
+    pub(super) encryption_keys: String,
 }
 
 impl Endpoints {
@@ -65,7 +66,7 @@ impl Endpoints {
     }
 
     /// Everything by the names under which programs and people of this workspace look for it.
-    pub(super) fn variables(&self) -> [(&'static str, &str); 7] {
+    pub(super) fn variables(&self) -> [(&'static str, &str); 8] {
         [
             ("EDGEHOG_URL", &self.edgehog_url),
             ("EDGEHOG_TENANT", self.tenant),
@@ -74,6 +75,7 @@ impl Endpoints {
             ("ASTARTE_URL", &self.astarte_url),
             ("ASTARTE_REALM", self.realm),
             ("DATABASE_URL", &self.database_url),
+            ("EDGEHOG_ENCRYPTION_KEYS", &self.encryption_keys),
         ]
     }
 
@@ -160,6 +162,7 @@ mod tests {
             astarte_url: "http://localhost:4001".into(),
             realm: "acme",
             pairing_token: "g.h.i".into(),
+            encryption_keys: "k=".into(),
             database_url: "postgres://me:it's $HOME `x` \"y\" \\@localhost/x".into(),
         }
     }

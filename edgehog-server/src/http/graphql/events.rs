@@ -7,6 +7,7 @@ use poem::web::sse::{Event, SSE};
 use poem::{IntoResponse, Response};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
+use tokio_util::sync::CancellationToken;
 
 use crate::settings::Settings;
 use crate::subscriptions::Subscription;
@@ -23,7 +24,11 @@ pub(super) fn of_answer(answer: &str) -> Response {
 }
 
 /// The events of a subscription, as long as the client takes them.
-pub(super) fn of_subscription(subscription: Subscription, settings: &Settings) -> Response {
+pub(super) fn of_subscription(
+    subscription: Subscription,
+    gone: CancellationToken,
+    settings: &Settings,
+) -> Response {
     let (events, taken) = mpsc::channel(BUFFER);
     let (shutdown, patience) = (settings.shutdown.clone(), settings.limits.write);
     settings.sockets.spawn(async move {
@@ -31,6 +36,7 @@ pub(super) fn of_subscription(subscription: Subscription, settings: &Settings) -
             () = forward(subscription, &events, patience) => {}
             () = events.closed() => {}
             () = shutdown.cancelled() => {}
+            () = gone.cancelled() => {}
         }
     });
     response(ReceiverStream::new(taken))

@@ -122,7 +122,9 @@ impl Door {
                 Unusable::METHOD.into_response()
             }
             Some(OperationType::Subscription) => match self.session.run(operation).await {
-                Answer::Subscribed(subscription) => events::of_subscription(subscription, &self.settings),
+                Answer::Subscribed(subscription) => {
+                    events::of_subscription(subscription, self.session.gone.clone(), &self.settings)
+                }
                 Answer::Executed(answer) | Answer::Refused(answer) => self.whole(answer),
             },
             _ => self.whole(self.session.documents.execute(operation).await),

@@ -14,6 +14,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
+use tokio_util::sync::CancellationToken;
+
 use super::*;
 use crate::documents::parrot::Parrot;
 use crate::settings::Limits;
@@ -38,7 +40,7 @@ async fn serve_nest(request: &Request, body: Body, Data(nest): Data<&Nest>) -> R
 impl Nest {
     async fn new(settings: Settings) -> Self {
         let (parrot, hub) = (Parrot::new(1), Hub::new(&settings.limits));
-        let session = Session { documents: Arc::new(parrot.clone()), hub };
+        let session = Session { documents: Arc::new(parrot.clone()), hub, gone: CancellationToken::new() };
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap().to_string();
         let (settings, http) = (Arc::new(settings), reqwest::Client::new());

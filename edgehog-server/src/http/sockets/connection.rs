@@ -26,6 +26,7 @@ mod closing {
     pub(super) const TOO_SLOW: (u16, &str) = (1008, "events were missed");
     pub(super) const TOO_LARGE: (u16, &str) = (1009, "a message was too large or broken");
     pub(super) const RESTART: (u16, &str) = (1012, "the server stops");
+    pub(super) const DELETED: (u16, &str) = (1008, "the tenant was deleted");
     pub(super) const SILENT: (u16, &str) = (1000, "nothing was heard");
     pub(super) const UNGREETED: (u16, &str) = (4408, "connection initialisation timeout");
 }
@@ -92,6 +93,7 @@ where
         }
         let actions = tokio::select! {
             () = self.settings.shutdown.cancelled() => close(closing::RESTART),
+            () = self.session.gone.cancelled() => close(closing::DELETED),
             () = sleep_until(patience) => close(closing),
             () = sleep_until(ping.unwrap_or(patience)), if ping.is_some() => {
                 return self.write(Message::Ping(Vec::new())).await;

@@ -11,6 +11,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use tokio_util::sync::CancellationToken;
+
 use super::*;
 use crate::documents::parrot::Parrot;
 use crate::settings::Limits;
@@ -45,7 +47,7 @@ fn serve(socket: WebSocket, nest: &Nest, protocol: impl Protocol + Sync + 'stati
 impl Nest {
     async fn new(limits: Limits) -> Self {
         let (parrot, hub) = (Parrot::new(1), Hub::new(&limits));
-        let session = Session { documents: Arc::new(parrot.clone()), hub };
+        let session = Session { documents: Arc::new(parrot.clone()), hub, gone: CancellationToken::new() };
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let address = acceptor.local_addr()[0].as_socket_addr().copied().unwrap();
         let settings = Arc::new(Settings { limits, ..Settings::default() });
