@@ -20,6 +20,7 @@ mod registry;
 mod rows;
 mod signals;
 mod statements;
+mod upgrades;
 mod values;
 mod world;
 
