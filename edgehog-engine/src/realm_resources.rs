@@ -47,9 +47,11 @@ impl RealmResources<'_> {
     /// left.
     ///
     /// An unexpected answer about interfaces or the policy ends the pass. A trigger that fails does not keep the others
-    /// from being installed.
-    pub(crate) async fn reconcile(&mut self, destination: &Destination) -> Result<(), Error> {
-        for definition in interfaces::all() {
+    /// from being installed. Unless this is to be `thorough`, interfaces whose names are there are taken to be as they
+    /// were: they can only become newer, and reading them is most of the work.
+    pub(crate) async fn reconcile(&mut self, destination: &Destination, thorough: bool) -> Result<(), Error> {
+        let present = if thorough { Vec::new() } else { self.realm.interfaces().await? };
+        for definition in interfaces::all().filter(|it| !present.iter().any(|name| name == it.name)) {
             self.reconcile_interface(definition).await?;
         }
         let version = self.realm.version().await?;

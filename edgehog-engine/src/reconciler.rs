@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use edgehog_store::{LEASE, Outcome, Reconciliation, ReconciliationClaim, TenantChanges, TenantId};
+use edgehog_store::{LEASE, Mended, Outcome, Reconciliation, ReconciliationClaim, TenantChanges, TenantId};
 use tokio::sync::Notify;
 use tokio::task::{AbortHandle, Id, JoinSet};
 use tokio::time::{interval, timeout};
@@ -85,20 +85,25 @@ impl Engine {
     }
 
     /// Makes the realm of a tenant ready, and reads its devices.
-    async fn reconcile(&self, slug: &str) -> (Vec<edgehog_store::Mended>, Result<(), Error>) {
+    async fn reconcile(&self, claim: &ReconciliationClaim) -> (Vec<Mended>, Result<(), Error>) {
         let mut mended = Vec::new();
-        let result = self.reconcile_into(slug, &mut mended).await;
+        let result = self.reconcile_into(claim, &mut mended).await;
         (mended, result)
     }
 
-    async fn reconcile_into(&self, slug: &str, mended: &mut Vec<edgehog_store::Mended>) -> Result<(), Error> {
+    async fn reconcile_into(
+        &self,
+        claim: &ReconciliationClaim,
+        mended: &mut Vec<Mended>,
+    ) -> Result<(), Error> {
+        let slug = claim.slug.as_str();
         // What was true when the claim was granted may be newer than what is remembered.
         self.0.directory.forget(slug);
         let Some(tenant) = self.tenant(slug).await? else { return Ok(()) };
         let realm = tenant.realm().ok_or(Error::NoRealm)?;
         let destination = Destination { url: self.trigger_url(slug), secret: tenant.trigger_secret()? };
         let mut resources = RealmResources { realm: realm.client()?, mended: Vec::new() };
-        let reconciled = resources.reconcile(&destination).await;
+        let reconciled = resources.reconcile(&destination, claim.thorough).await;
         *mended = resources.mended;
         reconciled?;
         let devices = tenant.reconcile_devices().await?;
@@ -179,7 +184,8 @@ impl Reconciler {
                     self.registry().reconciliation_expect(&self.settings, spread).await?;
                     expected = true;
                 }
-                self.registry().reconciliation_claim(self.holder, AT_ONCE - jobs.tenants.len()).await
+                let most = AT_ONCE - jobs.tenants.len();
+                self.registry().reconciliation_claim(self.holder, most, &self.settings).await
             };
             // Whatever else waits here must not keep the claims from being renewed.
             match timeout(RENEW, claimed).await {
@@ -289,7 +295,7 @@ fn warn_deaf(error: &edgehog_store::Error) {
 #[tracing::instrument(skip_all, fields(tenant = claim.slug))]
 async fn reconcile_claimed(engine: &Engine, holder: Uuid, claim: &ReconciliationClaim, settings: &str) {
     let begun = Instant::now();
-    let (mended, failure) = match timeout(LONGEST, engine.reconcile(&claim.slug)).await {
+    let (mended, failure) = match timeout(LONGEST, engine.reconcile(claim)).await {
         Ok((mended, Ok(()))) => (mended, None),
         Ok((mended, Err(error))) => {
             let cause = &error as &dyn std::error::Error;
@@ -319,12 +325,7 @@ async fn reconcile_claimed(engine: &Engine, holder: Uuid, claim: &Reconciliation
     }
 }
 
-fn observe(
-    claim: &ReconciliationClaim,
-    mended: &[edgehog_store::Mended],
-    succeeded: bool,
-    duration: Duration,
-) {
+fn observe(claim: &ReconciliationClaim, mended: &[Mended], succeeded: bool, duration: Duration) {
     let tenant = claim.slug.clone();
     let outcome = if succeeded { "succeeded" } else { "failed" };
     metrics::counter!("edgehog_reconciliations_total", "tenant" => tenant.clone(), "outcome" => outcome)

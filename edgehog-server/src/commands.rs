@@ -138,7 +138,8 @@ async fn serve(database: &Database, http: &Http, migrate: bool) -> anyhow::Resul
         migrated.context("the database schema could not be brought up to date")?;
     }
     let store = Store::connect(database.store()?).await.context("the database cannot be used")?;
-    let engine = services.install(Engine::builder(store.clone(), public_url)).build()?;
+    let engine = services.install(Engine::builder(store.clone(), public_url));
+    let engine = engine.reconcile_every(http.reconcile_interval()).build()?;
 
     let stop = CancellationToken::new();
     let background = tokio::spawn(engine.clone().run(stop.clone()));

@@ -1,6 +1,7 @@
 //! Settings, by the environment names that Edgehog has always had.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 use clap::{ArgAction, Args};
@@ -136,6 +137,9 @@ pub(crate) struct Http {
     /// The port to listen on, on all addresses.
     #[arg(long, env = "PORT", default_value_t = 4000)]
     pub(crate) port: u16,
+    /// How many seconds lie between two reconciliations of a realm.
+    #[arg(long, env = "RECONCILE_INTERVAL_SECONDS", default_value_t = 600, value_parser = clap::value_parser!(u64).range(1..))]
+    reconcile_interval_seconds: u64,
     /// The administrators' public key: a file, or the PEM itself. Without it nobody is an administrator.
     #[arg(long, env = "ADMIN_JWT_PUBLIC_KEY_PATH")]
     admin_jwt_public_key_path: Option<String>,
@@ -158,6 +162,10 @@ impl Http {
         ensure!(!url_host.contains("://"), "URL_HOST is a host name; the scheme belongs into URL_SCHEME");
         Url::parse(&format!("{url_scheme}://{url_host}:{url_port}"))
             .with_context(|| format!("URL_HOST is not a host name: {url_host}"))
+    }
+
+    pub(crate) const fn reconcile_interval(&self) -> Duration {
+        Duration::from_secs(self.reconcile_interval_seconds)
     }
 
     /// What the endpoint is told.

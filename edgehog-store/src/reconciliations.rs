@@ -89,6 +89,9 @@ pub struct ReconciliationClaim {
     pub failures: i32,
     /// When it was granted, by the database's clock.
     pub began_at: DateTime<Utc>,
+    /// Whether nothing may be taken for granted: none succeeded yet for these settings, the newest one failed, or somebody
+    /// asked for this one.
+    pub thorough: bool,
 }
 
 /// How a reconciliation went.
@@ -205,7 +208,7 @@ impl Registry {
     }
 
     /// Claims reconciliations that are due and that nobody is at: `most` at most, the longest overdue first. Each stands
-    /// for [`LEASE`] after it was granted or renewed.
+    /// for [`LEASE`] after it was granted or renewed. `settings` says what they will be done for.
     ///
     /// # Errors
     ///
@@ -214,20 +217,25 @@ impl Registry {
         &self,
         holder: Uuid,
         most: usize,
+        settings: &str,
     ) -> Result<Vec<ReconciliationClaim>, Error> {
         let mut tx = self.begin().await?;
         let claims = sqlx::query_as(
             "UPDATE reconciliations r SET held_by = $1, held_until = now() + make_interval(secs => $3), began_at = now() \
-             FROM tenants t \
-             WHERE t.tenant_id = r.tenant_id AND r.tenant_id IN ( \
-                 SELECT tenant_id FROM reconciliations \
+             FROM tenants t, ( \
+                 SELECT tenant_id, settings IS DISTINCT FROM $4 OR failures > 0 \
+                     OR coalesce(requested_at > began_at, true) AS thorough \
+                 FROM reconciliations \
                  WHERE due_at <= now() AND coalesce(held_until <= now(), true) \
-                 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED) \
-             RETURNING r.tenant_id, t.slug, r.failures, r.began_at",
+                 ORDER BY due_at LIMIT $2 FOR UPDATE SKIP LOCKED \
+             ) AS due \
+             WHERE t.tenant_id = r.tenant_id AND r.tenant_id = due.tenant_id \
+             RETURNING r.tenant_id, t.slug, r.failures, r.began_at, due.thorough",
         )
         .bind(holder)
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
         .bind(LEASE.as_secs_f64())
+        .bind(settings)
         .fetch_all(&mut *tx)
         .await?;
         tx.commit().await?;

@@ -6,6 +6,7 @@
 mod console;
 mod fleet;
 mod realm;
+mod replicas;
 mod runtime;
 mod simulated;
 mod world;

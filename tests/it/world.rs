@@ -7,7 +7,7 @@ use edgehog_astarte::Client;
 use edgehog_engine::storage::{LocalConfig, Storage};
 use edgehog_engine::{
     DeviceSensors, Engine, ForwarderConfig, Geolocation, Keyring, NewTenant, PgConnectOptions, SigningKey,
-    Store, StoreConfig, mint_tenant_token,
+    Store, StoreConfig, TenantId, mint_tenant_token,
 };
 use edgehog_sdk::interfaces;
 use edgehog_server::Settings;
@@ -37,7 +37,7 @@ pub(crate) struct World {
     pub(crate) server_url: String,
     database: PgConnectOptions,
     pub(crate) token: SecretString,
-    http: reqwest::Client,
+    pub(crate) http: reqwest::Client,
     tenant_key: RealmKey,
     _files: TempDir,
     _stop: DropGuard,
@@ -113,6 +113,13 @@ impl World {
         stop.drop_guard()
     }
 
+    /// Deletes a tenant by way of another server.
+    pub(crate) async fn delete_elsewhere(&self, tenant: TenantId) {
+        let store = connect(self.database.clone()).await;
+        let engine = Engine::builder(store, self.server_url.parse().unwrap()).build().unwrap();
+        engine.delete_tenant(tenant).await.unwrap().unwrap();
+    }
+
     pub(crate) async fn provision(&self) {
         self.engine.provision_tenant(&self.tenant()).await.unwrap();
     }
@@ -128,7 +135,7 @@ impl World {
         )
     }
 
-    async fn is_ready(&self) -> bool {
+    pub(crate) async fn is_ready(&self) -> bool {
         let all = self.engine.reconciliations().await.unwrap();
         all.iter().all(|reconciliation| reconciliation.succeeded == Some(true))
     }
