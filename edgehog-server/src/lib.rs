@@ -10,6 +10,6 @@ mod subscriptions;
 mod uploads;
 
 pub use graphql::{Schema, schema};
-pub use http::{endpoint, endpoint_with};
+pub use http::{Access, ServedRoute, endpoint, endpoint_with, routes};
 pub use origins::{AllowedOrigin, InvalidOrigin};
 pub use settings::Settings;

@@ -6,6 +6,7 @@ mod error;
 mod files;
 mod graphql;
 mod layers;
+mod routes;
 mod sockets;
 mod triggers;
 
@@ -13,11 +14,11 @@ use std::sync::Arc;
 
 use edgehog_engine::{Engine, Tenant};
 use poem::endpoint::BoxEndpoint;
-use poem::middleware::{NormalizePath, TrailingSlash};
 use poem::web::Json;
-use poem::{EndpointExt, Response, Route, get, handler, post};
+use poem::{Response, handler};
 use serde_json::json;
 
+pub use self::routes::{Access, ServedRoute, routes};
 use crate::documents::TenantDocuments;
 use crate::graphql::Schema;
 use crate::session::Session;
@@ -65,25 +66,7 @@ pub fn endpoint_with(engine: Engine, settings: Settings) -> BoxEndpoint<'static,
         sockets: Quota::new(settings.limits.sockets_per_tenant),
         settings: Arc::new(settings),
     });
-    let api = Route::new()
-        .at("/version", get(version))
-        .at("/tenants/:slug/api", get(graphql::serve).post(graphql::serve))
-        .at("/tenants/:slug/api/socket", get(sockets::standard_socket))
-        .at("/tenants/:slug/triggers", post(triggers::receive))
-        .at("/storage/*key", get(files::serve).put(files::receive))
-        .data(state.clone())
-        .around(layers::cors)
-        .around(layers::observe);
-    // Who opens a socket says where the page is from, and is not told how other pages fare.
-    let sockets =
-        Route::new().at("/websocket", get(sockets::phoenix_socket)).data(state).around(layers::observe);
-    Route::new()
-        .at("/health", get(health))
-        .nest("/socket", sockets)
-        .nest("/", api)
-        .with(NormalizePath::new(TrailingSlash::Trim))
-        .catch_all_error(error::render)
-        .boxed()
+    routes::serve(state)
 }
 
 /// Alive, whatever the database does: a server that is restarted for a database's trouble only adds to it.
