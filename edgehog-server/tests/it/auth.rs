@@ -17,7 +17,7 @@ async fn status(server: &Server, slug: &str, authorization: Option<&str>) -> (St
     (answer.status(), answer.json().await.unwrap())
 }
 
-fn sign(server: &Server, claims: &Value) -> String {
+pub(crate) fn sign(server: &Server, claims: &Value) -> String {
     let key = EncodingKey::from_ec_pem(server.tenant_key.serialize_pem().as_bytes()).unwrap();
     encode(&Header::new(Algorithm::ES256), claims, &key).unwrap()
 }

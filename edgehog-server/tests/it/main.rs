@@ -13,6 +13,7 @@ mod groups;
 mod hardware_types;
 mod http;
 mod ids;
+mod isolation;
 mod led;
 mod lists;
 mod pages;
@@ -94,23 +95,31 @@ impl Server {
         let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
         let engine = engine(database.clone()).await.build().unwrap();
         let url = serve(acceptor, &engine, Settings::default());
-        let tenant_key = KeyPair::from_pem(&self.tenant_key.serialize_pem()).unwrap();
-        let (http, token) = (Client::new(), self.token.clone());
-        Self { url, http, engine, database, tenant_key, slug: self.slug, token }
+        Self { url, http: Client::new(), engine, database, ..self.again() }
     }
 
     /// The same server for another tenant, `plant-two`, which is made.
     async fn neighbour(&self) -> Self {
+        self.neighbour_on("http://127.0.0.1:9").await
+    }
+
+    /// The same, with a realm on this Astarte.
+    async fn neighbour_on(&self, astarte: &str) -> Self {
         let tenant_key = key_pair();
-        self.provision("plant-two", &tenant_key.public_key_pem(), "http://127.0.0.1:9").await;
+        self.provision("plant-two", &tenant_key.public_key_pem(), astarte).await;
+        Self { token: token(&tenant_key), tenant_key, slug: "plant-two", ..self.again() }
+    }
+
+    /// The same server for the same tenant.
+    fn again(&self) -> Self {
         Self {
             url: self.url.clone(),
             http: self.http.clone(),
             engine: self.engine.clone(),
             database: self.database.clone(),
-            token: token(&tenant_key),
-            tenant_key,
-            slug: "plant-two",
+            token: self.token.clone(),
+            tenant_key: KeyPair::from_pem(&self.tenant_key.serialize_pem()).unwrap(),
+            slug: self.slug,
         }
     }
 

@@ -88,7 +88,13 @@ impl Album {
     }
 }
 
-async fn upload(server: &Server, file_name: &str, content: &str, document: &str, variables: Value) -> Value {
+pub(crate) async fn upload(
+    server: &Server,
+    file_name: &str,
+    content: &str,
+    document: &str,
+    variables: Value,
+) -> Value {
     let part = Part::text(content.to_owned()).file_name(file_name.to_owned()).mime_str("image/png").unwrap();
     let form = Form::new().part("pictureFile", part);
     let form = form.text("query", document.to_owned()).text("variables", variables.to_string());

@@ -29,7 +29,7 @@ impl Pair {
     }
 }
 
-fn run(engine: &Engine) -> DropGuard {
+pub(crate) fn run(engine: &Engine) -> DropGuard {
     let stop = CancellationToken::new();
     tokio::spawn(engine.clone().run(stop.clone()));
     stop.drop_guard()
@@ -68,7 +68,7 @@ impl Subscriber {
 }
 
 /// Opens a socket and sends a document; gives the answer to it.
-async fn request(server: &Server, document: &str, variables: Value) -> (Socket, Value) {
+pub(crate) async fn request(server: &Server, document: &str, variables: Value) -> (Socket, Value) {
     let mut socket = open(server, &path(server, ""), &[]).await.unwrap();
     let control = "__absinthe__:control";
     assert_eq!(ask(&mut socket, json!([null, "1", control, "phx_join", {}])).await[4]["status"], "ok");
