@@ -22,6 +22,7 @@ mod signals;
 mod statements;
 mod upgrades;
 mod values;
+mod ways_around;
 mod world;
 
 use edgehog_store::{
