@@ -128,10 +128,9 @@ impl Command {
 
 async fn serve(database: &Database, http: &Http, migrate: bool) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), tag = "edgehog_start", "starting");
-    // Nothing needs the key yet, but a wrong one is better found now than when it does.
-    http.check_admin_key()?;
+    let admin_key = http.admin_key()?;
     let public_url = http.public_url()?;
-    let settings = http.settings()?;
+    let settings = http.settings()?.admin_key(admin_key);
     let services = Services::from_environment(&public_url)?;
     if migrate {
         let migrated = Store::migrate(&database.options()?).await;

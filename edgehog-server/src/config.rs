@@ -194,15 +194,15 @@ impl Http {
         Ok(origins)
     }
 
-    pub(crate) fn check_admin_key(&self) -> anyhow::Result<()> {
+    pub(crate) fn admin_key(&self) -> anyhow::Result<Option<VerifyingKey>> {
         const NAME: &str = "ADMIN_JWT_PUBLIC_KEY_PATH";
-        let Some(value) = &self.admin_jwt_public_key_path else { return Ok(()) };
+        let Some(value) = &self.admin_jwt_public_key_path else { return Ok(None) };
         let pem = if value.starts_with("-----BEGIN PUBLIC KEY-----") {
             value.clone()
         } else {
             std::fs::read_to_string(value)
                 .with_context(|| format!("{NAME} names a file that cannot be read"))?
         };
-        VerifyingKey::from_pem(&pem).map(drop).with_context(|| format!("{NAME} is no public key"))
+        VerifyingKey::from_pem(&pem).map(Some).with_context(|| format!("{NAME} is no public key"))
     }
 }

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use edgehog_engine::VerifyingKey;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -24,6 +25,7 @@ pub struct Settings {
     pub(crate) max_upload_bytes: u64,
     pub(crate) upload_directory: PathBuf,
     pub(crate) allowed_origins: Vec<AllowedOrigin>,
+    pub(crate) admin_key: Option<VerifyingKey>,
     pub(crate) limits: Limits,
     pub(crate) shutdown: CancellationToken,
     pub(crate) sockets: TaskTracker,
@@ -55,6 +57,7 @@ impl Default for Settings {
             max_upload_bytes: 4_000_000_000,
             upload_directory: std::env::temp_dir(),
             allowed_origins: Vec::new(),
+            admin_key: None,
             limits: Limits::default(),
             shutdown: CancellationToken::new(),
             sockets: TaskTracker::new(),
@@ -97,6 +100,13 @@ impl Settings {
     #[must_use]
     pub fn allowed_origins(mut self, origins: Vec<AllowedOrigin>) -> Self {
         self.allowed_origins = origins;
+        self
+    }
+
+    /// The key that verifies the tokens of administrators. With none nobody is one, and the admin API lets nobody in.
+    #[must_use]
+    pub fn admin_key(mut self, key: Option<VerifyingKey>) -> Self {
+        self.admin_key = key;
         self
     }
 

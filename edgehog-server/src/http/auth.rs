@@ -38,6 +38,22 @@ pub(crate) fn user_of(tenant: &Tenant, headers: &HeaderMap) -> Result<(), Refusa
     })
 }
 
+/// Lets holders of a token for administrators pass. Without a key nobody is one.
+pub(crate) fn administrator(key: Option<&VerifyingKey>, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(token) = bearer(headers) else {
+        tracing::info!("refused: no bearer token for the admin API");
+        return Err(Refusal::UNAUTHORIZED);
+    };
+    let key = key.ok_or_else(|| {
+        tracing::info!("refused: no key for administrators is set");
+        Refusal::FORBIDDEN
+    })?;
+    key.verify_admin_token(token).map_err(|error| {
+        tracing::info!(error = &error as &dyn std::error::Error, "refused: no administrator");
+        Refusal::FORBIDDEN
+    })
+}
+
 /// The first token of the bearer scheme. Some clients write a colon behind the scheme.
 pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
     const SCHEME: &str = "bearer";

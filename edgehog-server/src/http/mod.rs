@@ -1,7 +1,7 @@
 //! Requests in, answers out. What they mean is the engine's affair.
 
-mod auth;
-mod body;
+pub(crate) mod auth;
+pub(crate) mod body;
 mod error;
 mod files;
 mod graphql;

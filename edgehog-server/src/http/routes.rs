@@ -10,6 +10,7 @@ use poem::middleware::{NormalizePath, TrailingSlash};
 use poem::{Endpoint, EndpointExt, Response, Route, RouteMethod};
 
 use super::{State, error, files, graphql, health, layers, sockets, triggers, version};
+use crate::admin;
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +54,8 @@ pub struct ServedRoute {
 /// ```
 #[must_use]
 pub fn routes() -> Vec<ServedRoute> {
-    table().into_iter().map(|entry| entry.route).collect()
+    let own = table().into_iter().map(|entry| entry.route);
+    own.chain(admin::OPERATIONS.map(|(method, path, access)| ServedRoute { method, path, access })).collect()
 }
 
 /// What happens around a route's requests.
@@ -73,8 +75,7 @@ struct Entry {
     endpoint: BoxEndpoint<'static>,
 }
 
-/// One line for each route. An endpoint that has routes of its own, such as a service of `poem-openapi` with its
-/// `prefix_path`, is given at each of them.
+/// One line for each route. Those of the admin API are in [`admin::OPERATIONS`].
 fn table() -> Vec<Entry> {
     use Access::{Anyone, Astarte, SignedUrl, SocketToken, TenantToken};
     use Around::{Log, LogAndCors, Nothing};
@@ -114,7 +115,9 @@ fn those(around: Around) -> Route {
 /// Serves the table.
 pub(super) fn serve(state: Arc<State>) -> BoxEndpoint<'static> {
     let logged = those(Around::Log).data(state.clone()).around(layers::observe);
-    let open = those(Around::LogAndCors).data(state).around(layers::cors).around(layers::observe);
+    let admin = admin::routes(state.engine.clone(), state.settings.admin_key.clone());
+    let open = those(Around::LogAndCors).nest(admin::PREFIX, admin).data(state);
+    let open = open.around(layers::cors).around(layers::observe);
     those(Around::Nothing)
         .nest_no_strip("/socket", logged)
         .nest("/", open)

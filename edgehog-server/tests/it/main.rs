@@ -2,6 +2,10 @@
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a helper that cannot prepare a test has failed it")]
 
+mod admin;
+mod admin_bodies;
+mod admin_description;
+mod admin_lists;
 mod astarte;
 mod auth;
 mod bad_input;
