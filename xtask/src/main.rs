@@ -9,6 +9,7 @@ mod dev;
 mod interrupt;
 mod postgres;
 mod process;
+mod python;
 mod test;
 mod workspace;
 

@@ -1,24 +1,44 @@
 //! `cargo xtask test`: all tests, with all they need.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ExitCode, ExitStatus};
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use tokio::process::Command;
 
 use crate::interrupt::Interrupt;
 use crate::postgres::{Purpose, Server, Source};
 use crate::process::{self, Group};
+use crate::python::Program;
 use crate::{debian, workspace};
 
 /// The stock device runtime that the tests connect.
 const RUNTIME: &str = "edgehog-device-runtime";
 const RUNTIME_VERSION: &str = "0.13.1";
 
-/// The S3 server that the storage is tested with, and what it is run by. Python packages.
-const S3_SERVER: &str = "moto";
-const S3_SERVER_VERSION: &str = "5.2.5";
-const S3_SERVER_NEEDS: [&str; 2] = ["flask==3.1.3", "flask-cors==6.0.5"];
+/// The S3 server that the storage is tested with.
+const S3_SERVER: Program = Program {
+    what: "the S3 server",
+    package: "moto",
+    extras: "[s3]",
+    version: "5.2.5",
+    needs: &["flask==3.1.3", "flask-cors==6.0.5"],
+    name: "moto_server",
+    home: "s3-server",
+    skip: "--skip-s3",
+};
+
+/// What makes requests of the admin API's description.
+const SCHEMATHESIS: Program = Program {
+    what: "the API tester",
+    package: "schemathesis",
+    extras: "",
+    version: "4.32.5",
+    needs: &[],
+    name: "schemathesis",
+    home: "schemathesis",
+    skip: "--skip-schemathesis",
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
@@ -28,6 +48,9 @@ pub(crate) struct Args {
     /// Do without the S3 server; the tests that need it will fail and say so
     #[arg(long)]
     skip_s3: bool,
+    /// Do without schemathesis; the test that needs it will fail and say so
+    #[arg(long)]
+    skip_schemathesis: bool,
     /// Passed to `cargo test`, as in `cargo xtask test -- -p edgehog-store name`
     #[arg(last = true)]
     cargo_args: Vec<String>,
@@ -44,11 +67,17 @@ pub(crate) async fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
 
 async fn build_and_test(args: &Args, server: &Server, interrupt: &Interrupt) -> Result<ExitStatus> {
     let runtime = if args.skip_runtime { None } else { Some(device_runtime(interrupt).await?) };
-    let s3_server = if args.skip_s3 { None } else { Some(s3_server(interrupt).await?) };
+    let s3_server = if args.skip_s3 { None } else { Some(S3_SERVER.install(interrupt).await?) };
+    let schemathesis =
+        if args.skip_schemathesis { None } else { Some(SCHEMATHESIS.install(interrupt).await?) };
     build(&args.cargo_args, interrupt).await?;
     let mut test = test_command(&args.cargo_args);
     test.env("DATABASE_URL", server.url());
-    for (name, program) in [("EDGEHOG_DEVICE_RUNTIME", runtime), ("EDGEHOG_S3_SERVER", s3_server)] {
+    for (name, program) in [
+        ("EDGEHOG_DEVICE_RUNTIME", runtime),
+        ("EDGEHOG_S3_SERVER", s3_server),
+        ("EDGEHOG_SCHEMATHESIS", schemathesis),
+    ] {
         match program {
             Some(path) => test.env(name, path),
             None => test.env_remove(name),
@@ -97,43 +126,6 @@ async fn device_runtime(interrupt: &Interrupt) -> Result<PathBuf> {
 async fn is_current(binary: &PathBuf) -> bool {
     let version = process::capture_ok(Command::new(binary).arg("--version")).await;
     version.is_ok_and(|line| line.split_whitespace().last() == Some(RUNTIME_VERSION))
-}
-
-/// An S3 server in a Python environment of its own, made once.
-async fn s3_server(interrupt: &Interrupt) -> Result<PathBuf> {
-    let home = workspace::tools().join("s3-server");
-    let (python, server) = (home.join("bin/python"), home.join("bin/moto_server"));
-    if server.is_file() && installed_version(&python).await.is_ok_and(|version| version == S3_SERVER_VERSION)
-    {
-        return Ok(server);
-    }
-    eprintln!("Installing the S3 server {S3_SERVER} {S3_SERVER_VERSION}, once");
-    python_environment(&home, interrupt).await?;
-    let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]);
-    pip.arg(format!("{S3_SERVER}[s3]=={S3_SERVER_VERSION}")).args(S3_SERVER_NEEDS);
-    process::run_ok(pip, interrupt).await?;
-    Ok(server)
-}
-
-async fn installed_version(python: &Path) -> Result<String> {
-    let ask = format!("import importlib.metadata as m; print(m.version('{S3_SERVER}'))");
-    process::capture_ok(Command::new(python).args(["-c", &ask])).await
-}
-
-/// Made anew, whatever was there. Debian has the module for it in a package of its own.
-async fn python_environment(home: &Path, interrupt: &Interrupt) -> Result<()> {
-    let has_modules =
-        process::capture_ok(Command::new("python3").args(["-c", "import ensurepip, venv"])).await;
-    if has_modules.is_err() {
-        let Some(root) = debian::Root::obtain().await else {
-            bail!("the S3 server needs Python 3 with venv: install it, or use --skip-s3");
-        };
-        root.install(&["python3", "python3-venv"], interrupt).await?;
-    }
-    let mut venv = Command::new("python3");
-    venv.args(["-m", "venv", "--clear"]).arg(home);
-    process::run_ok(venv, interrupt).await
 }
 
 #[cfg(test)]

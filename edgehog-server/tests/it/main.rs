@@ -6,6 +6,7 @@ mod admin;
 mod admin_bodies;
 mod admin_description;
 mod admin_lists;
+mod admin_probe;
 mod astarte;
 mod auth;
 mod bad_input;
