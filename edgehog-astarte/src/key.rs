@@ -1,15 +1,16 @@
 use std::fmt;
+use std::sync::Arc;
 
-use aws_lc_rs::encoding::{AsDer as _, Pkcs8V1Der, PublicKeyX509Der};
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPair as RsaKeyPair;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, EcdsaKeyPair, EcdsaSigningAlgorithm,
-    KeyPair as _,
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
+    EcdsaKeyPair, EcdsaSigningAlgorithm, KeyPair as _, RSA_PKCS1_SHA256,
 };
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use chrono::{DateTime, TimeDelta, Utc};
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rustls_pki_types::PrivateKeyDer;
 use rustls_pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -24,23 +25,31 @@ pub enum KeyError {
     /// There is no PEM block with a private key.
     #[error("no private key in PEM form")]
     NotPem,
-    /// The key is damaged, or neither EC (P-256, P-384) nor RSA of at least 2048 bits.
-    #[error("neither an EC key (P-256 or P-384) nor an RSA key of at least 2048 bits")]
+    /// The key is damaged, or neither EC (P-256, P-384, P-521) nor RSA of at least 2048 bits.
+    #[error("neither an EC key (P-256, P-384 or P-521) nor an RSA key of at least 2048 bits")]
     Unsupported,
-    /// The claims could not be written or signed.
+    /// The claims are nothing that JSON can hold.
+    #[error("the claims cannot be written as JSON")]
+    Claims(#[source] serde_json::Error),
+    /// The key could not sign: the system has no randomness to give.
     #[error("cannot sign")]
-    Sign(#[from] jsonwebtoken::errors::Error),
+    Sign,
 }
 
 /// A private key that signs tokens: that of a realm, or Housekeeping's.
 ///
-/// Cheap enough to clone; the key is wiped from memory when the last copy goes, and never shown by `Debug`.
+/// Cheap to clone; the key is wiped from memory when the last copy goes, and never shown by `Debug`.
 #[derive(Clone)]
 pub struct SigningKey {
-    key: EncodingKey,
-    algorithm: Algorithm,
+    pair: Arc<Pair>,
+    algorithm: &'static str,
     /// SubjectPublicKeyInfo, DER.
     public_key: Vec<u8>,
+}
+
+enum Pair {
+    Ec(EcdsaKeyPair),
+    Rsa(RsaKeyPair),
 }
 
 impl SigningKey {
@@ -52,49 +61,33 @@ impl SigningKey {
     /// [`Error::InvalidKey`] when there is no such key, or not of a kind that can sign (see [`KeyError`]).
     pub fn from_pem(pem: impl AsPem) -> Result<Self, Error> {
         let der = PrivateKeyDer::from_pem_slice(pem.as_pem().as_bytes()).map_err(|_| KeyError::NotPem)?;
-        Self::from_der(&der)
-    }
-
-    fn from_der(der: &PrivateKeyDer<'_>) -> Result<Self, Error> {
         let bytes = der.secret_der();
-        if !matches!(der, PrivateKeyDer::Pkcs1(_)) {
-            if let Some(key) = Self::ec(&ECDSA_P256_SHA256_FIXED_SIGNING, Algorithm::ES256, bytes) {
-                return Ok(key);
-            }
-            if let Some(key) = Self::ec(&ECDSA_P384_SHA384_FIXED_SIGNING, Algorithm::ES384, bytes) {
-                return Ok(key);
-            }
-        }
-        Ok(Self::rsa(bytes).ok_or(KeyError::Unsupported)?)
+        let key = match der {
+            PrivateKeyDer::Pkcs1(_) => None,
+            _ => Self::ec(&ECDSA_P256_SHA256_FIXED_SIGNING, "ES256", bytes)
+                .or_else(|| Self::ec(&ECDSA_P384_SHA384_FIXED_SIGNING, "ES384", bytes))
+                .or_else(|| Self::ec(&ECDSA_P521_SHA512_FIXED_SIGNING, "ES512", bytes)),
+        };
+        Ok(key.or_else(|| Self::rsa(bytes)).ok_or(KeyError::Unsupported)?)
     }
 
-    fn ec(curve: &'static EcdsaSigningAlgorithm, algorithm: Algorithm, der: &[u8]) -> Option<Self> {
+    fn ec(curve: &'static EcdsaSigningAlgorithm, algorithm: &'static str, der: &[u8]) -> Option<Self> {
         let pair = EcdsaKeyPair::from_private_key_der(curve, der).ok()?;
         let public_key: PublicKeyX509Der<'_> = pair.public_key().as_der().ok()?;
-        Some(Self {
-            // The signer reads PKCS#8 only.
-            key: EncodingKey::from_ec_der(pair.to_pkcs8v1().ok()?.as_ref()),
-            algorithm,
-            public_key: public_key.as_ref().to_vec(),
-        })
+        let public_key = public_key.as_ref().to_vec();
+        Some(Self { pair: Arc::new(Pair::Ec(pair)), algorithm, public_key })
     }
 
     fn rsa(der: &[u8]) -> Option<Self> {
         let pair = RsaKeyPair::from_pkcs8(der).or_else(|_| RsaKeyPair::from_der(der)).ok()?;
         let public_key: PublicKeyX509Der<'_> = pair.public_key().as_der().ok()?;
-        // The signer reads PKCS#1 only; its PEM reader finds that inside PKCS#8.
-        let pkcs8: Pkcs8V1Der<'_> = pair.as_der().ok()?;
-        let pem = SecretString::from(pem("PRIVATE KEY", pkcs8.as_ref()));
-        Some(Self {
-            key: EncodingKey::from_rsa_pem(pem.expose_secret().as_bytes()).ok()?,
-            algorithm: Algorithm::RS256,
-            public_key: public_key.as_ref().to_vec(),
-        })
+        let public_key = public_key.as_ref().to_vec();
+        Some(Self { pair: Arc::new(Pair::Rsa(pair)), algorithm: "RS256", public_key })
     }
 
-    /// The `alg` of the tokens: ES256 for P-256, ES384 for P-384, RS256 for RSA.
+    /// The `alg` of the tokens: ES256 for P-256, ES384 for P-384, ES512 for P-521, RS256 for RSA.
     #[must_use]
-    pub fn algorithm(&self) -> Algorithm {
+    pub fn algorithm(&self) -> &'static str {
         self.algorithm
     }
 
@@ -104,22 +97,37 @@ impl SigningKey {
     ///
     /// [`Error::InvalidKey`] when the claims cannot be written as JSON or the signature fails.
     pub fn sign(&self, claims: &impl Serialize) -> Result<SecretString, Error> {
-        let token = jsonwebtoken::encode(&Header::new(self.algorithm), claims, &self.key);
-        Ok(token.map(SecretString::from).map_err(KeyError::Sign)?)
+        let claims = serde_json::to_vec(claims).map_err(KeyError::Claims)?;
+        let mut token = URL_SAFE_NO_PAD.encode(format!(r#"{{"typ":"JWT","alg":"{}"}}"#, self.algorithm));
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(claims, &mut token);
+        let signature = self.pair.sign(token.as_bytes()).ok_or(KeyError::Sign)?;
+        token.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut token);
+        Ok(token.into())
     }
 
     /// The public half in the form Astarte takes it: a `PUBLIC KEY` PEM block (SubjectPublicKeyInfo).
     #[must_use]
     pub fn public_key_pem(&self) -> String {
-        pem("PUBLIC KEY", &self.public_key)
+        // 48 bytes make 64 characters, the length of a line in RFC 7468, and only the last line is padded.
+        let lines: String = self.public_key.chunks(48).map(|line| STANDARD.encode(line) + "\n").collect();
+        format!("-----BEGIN PUBLIC KEY-----\n{lines}-----END PUBLIC KEY-----\n")
     }
 }
 
-/// Writes a PEM block (RFC 7468: 64 characters a line).
-fn pem(label: &str, der: &[u8]) -> String {
-    // 48 bytes make 64 characters, and only the last line is padded.
-    let lines: String = der.chunks(48).map(|line| STANDARD.encode(line) + "\n").collect();
-    format!("-----BEGIN {label}-----\n{lines}-----END {label}-----\n")
+impl Pair {
+    fn sign(&self, message: &[u8]) -> Option<Vec<u8>> {
+        let random = SystemRandom::new();
+        match self {
+            Self::Ec(pair) => Some(pair.sign(&random, message).ok()?.as_ref().to_vec()),
+            Self::Rsa(pair) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(&RSA_PKCS1_SHA256, &random, message, &mut signature).ok()?;
+                Some(signature)
+            }
+        }
+    }
 }
 
 impl fmt::Debug for SigningKey {
@@ -241,45 +249,62 @@ impl Claims {
 
 #[cfg(test)]
 mod tests {
-    use jsonwebtoken::{DecodingKey, Validation};
+    use aws_lc_rs::signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ParsedPublicKey,
+        RSA_PKCS1_2048_8192_SHA256, VerificationAlgorithm,
+    };
+    use rustls_pki_types::SubjectPublicKeyInfoDer;
     use serde_json::{Value, json};
 
     use super::*;
 
     /// Keys made for these tests with OpenSSL, and their public halves as OpenSSL writes them.
-    const KEYS: [(&str, &str, Algorithm, &str); 5] = [
+    const KEYS: [(&str, &str, &str, &str); 7] = [
         (
             "EC P-256, SEC1 after a block of parameters",
             include_str!("../tests/keys/p256-sec1.pem"),
-            Algorithm::ES256,
+            "ES256",
             include_str!("../tests/keys/p256.pub.pem"),
         ),
         (
             "EC P-256, PKCS#8",
             include_str!("../tests/keys/p256-pkcs8.pem"),
-            Algorithm::ES256,
+            "ES256",
             include_str!("../tests/keys/p256.pub.pem"),
         ),
         (
             "EC P-384, SEC1",
             include_str!("../tests/keys/p384-sec1.pem"),
-            Algorithm::ES384,
+            "ES384",
             include_str!("../tests/keys/p384.pub.pem"),
+        ),
+        (
+            "EC P-521, SEC1",
+            include_str!("../tests/keys/p521-sec1.pem"),
+            "ES512",
+            include_str!("../tests/keys/p521.pub.pem"),
+        ),
+        (
+            "EC P-521, PKCS#8",
+            include_str!("../tests/keys/p521-pkcs8.pem"),
+            "ES512",
+            include_str!("../tests/keys/p521.pub.pem"),
         ),
         (
             "RSA, PKCS#1",
             include_str!("../tests/keys/rsa-pkcs1.pem"),
-            Algorithm::RS256,
+            "RS256",
             include_str!("../tests/keys/rsa.pub.pem"),
         ),
         (
             "RSA, PKCS#8",
             include_str!("../tests/keys/rsa-pkcs8.pem"),
-            Algorithm::RS256,
+            "RS256",
             include_str!("../tests/keys/rsa.pub.pem"),
         ),
     ];
 
+    /// Every kind of key signs in the way that its kind is for, and OpenSSL's public half verifies it.
     #[test]
     fn each_kind_of_key_signs_for_its_public_half() {
         for (kind, pem, algorithm, public_pem) in KEYS {
@@ -289,16 +314,24 @@ mod tests {
 
             let claims = Claims::valid_for(TimeDelta::seconds(60), Utc::now()).app_engine(["GET::.*"]);
             let token = key.sign(&claims).unwrap();
-            let public_key = match algorithm {
-                Algorithm::RS256 => DecodingKey::from_rsa_pem(public_pem.as_bytes()),
-                _ => DecodingKey::from_ec_pem(public_pem.as_bytes()),
+            let (signed, signature) = token.expose_secret().rsplit_once('.').unwrap();
+            let verification: &'static dyn VerificationAlgorithm = match algorithm {
+                "ES256" => &ECDSA_P256_SHA256_FIXED,
+                "ES384" => &ECDSA_P384_SHA384_FIXED,
+                "ES512" => &ECDSA_P521_SHA512_FIXED,
+                _ => &RSA_PKCS1_2048_8192_SHA256,
             };
-            let validation = Validation::new(algorithm);
-            let decoded =
-                jsonwebtoken::decode::<Value>(token.expose_secret(), &public_key.unwrap(), &validation)
-                    .unwrap();
-            assert_eq!(decoded.claims["a_aea"], json!(["GET::.*"]), "{kind}");
-            assert_eq!(decoded.header.typ.as_deref(), Some("JWT"));
+            let public_key = SubjectPublicKeyInfoDer::from_pem_slice(public_pem.as_bytes()).unwrap();
+            let public_key = ParsedPublicKey::new(verification, &public_key).unwrap();
+            let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+            public_key.verify_sig(signed.as_bytes(), &signature).unwrap();
+
+            let part = |text: &str| -> Value {
+                serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).unwrap()).unwrap()
+            };
+            let (header, written) = signed.split_once('.').unwrap();
+            assert_eq!(part(header), json!({ "alg": algorithm, "typ": "JWT" }), "{kind}");
+            assert_eq!(part(written), serde_json::to_value(&claims).unwrap(), "{kind}");
         }
     }
 
@@ -313,7 +346,7 @@ mod tests {
         }
         let damaged = include_str!("../tests/keys/p256-pkcs8.pem").replacen("MIG", "AAA", 1);
         for pem in [
-            include_str!("../tests/keys/p521-sec1.pem"),
+            include_str!("../tests/keys/rsa-1024.pem"),
             include_str!("../tests/keys/ed25519.pem"),
             damaged.as_str(),
         ] {
