@@ -3,8 +3,16 @@
 use std::time::Duration;
 
 use astarte_emulator::RealmKey;
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED_SIGNING, ECDSA_P384_SHA384_FIXED_SIGNING, ECDSA_P521_SHA512_FIXED_SIGNING,
+    EcdsaKeyPair,
+};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use chrono::Utc;
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ECDSA_P384_SHA384, PKCS_ECDSA_P521_SHA512};
 use reqwest::StatusCode;
 use secrecy::ExposeSecret as _;
 use serde_json::{Value as Json, json};
@@ -113,6 +121,32 @@ async fn a_replaced_key_shuts_old_tokens_out() {
     assert_eq!(world.get(&path).await.0, StatusCode::FORBIDDEN);
     let bearer = format!("Bearer {}", next.token(Duration::from_secs(60)).unwrap());
     assert_eq!(status(&world, &path, Some(bearer)).await, 200);
+}
+
+// Each curve has its algorithm; a token that claims another one is refused.
+#[tokio::test]
+async fn curves_have_their_algorithms() {
+    let path = format!("realmmanagement/v1/{REALM}/config/auth");
+    for (curve, signing, fitting) in [
+        (&PKCS_ECDSA_P256_SHA256, &ECDSA_P256_SHA256_FIXED_SIGNING, "ES256"),
+        (&PKCS_ECDSA_P384_SHA384, &ECDSA_P384_SHA384_FIXED_SIGNING, "ES384"),
+        (&PKCS_ECDSA_P521_SHA512, &ECDSA_P521_SHA512_FIXED_SIGNING, "ES512"),
+    ] {
+        let world = World::new().await;
+        let key = KeyPair::generate_for(curve).unwrap();
+        let answer = world.put(&path, json!({"jwt_public_key_pem": key.public_key_pem()})).await;
+        assert_eq!(answer.0, StatusCode::NO_CONTENT, "{fitting}");
+        let key = EcdsaKeyPair::from_pkcs8(signing, key.serialized_der()).unwrap();
+        for algorithm in ["ES256", "ES384", "ES512", "RS256", "HS256", "none"] {
+            let part = |json: Json| BASE64_URL_SAFE_NO_PAD.encode(json.to_string());
+            let signed =
+                format!("{}.{}", part(json!({"alg": algorithm})), part(json!({"a_rma": [".*::.*"]})));
+            let signature = key.sign(&SystemRandom::new(), signed.as_bytes()).unwrap();
+            let token = format!("Bearer {signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature));
+            let expected = if algorithm == fitting { 200 } else { 403 };
+            assert_eq!(status(&world, &path, Some(token)).await, expected, "{fitting} {algorithm}");
+        }
+    }
 }
 
 #[tokio::test]
