@@ -1,10 +1,21 @@
 //! The tokens that users and administrators show: JWTs, verified with a tenant's or the administration's public key.
 
+use std::sync::Arc;
+
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
+use aws_lc_rs::rsa::PublicEncryptingKey;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ECDSA_P384_SHA384_FIXED, ECDSA_P521_SHA512_FIXED, ParsedPublicKey,
+    RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+    RSA_PSS_2048_8192_SHA256, RSA_PSS_2048_8192_SHA384, RSA_PSS_2048_8192_SHA512, VerificationAlgorithm,
+};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Utc;
 use edgehog_astarte::SigningKey;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use secrecy::SecretString;
 use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::{Map, Value, json};
 
 /// The claim that makes a token good for a tenant's API. Its value has no meaning.
@@ -17,9 +28,15 @@ const ADMIN_CLAIM: &str = "e_ara";
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokenError {
-    /// Not a JWT, not signed by the key, or signed in a way that the key does not allow.
+    /// Not a JWT in compact form, or one with extensions that must be understood.
+    #[error("the text is not a token")]
+    Malformed,
+    /// Signed, or not signed at all, in a way that the key is not for.
+    #[error("the key does not verify the token's algorithm {0:?}")]
+    Algorithm(String),
+    /// Not signed by the key.
     #[error("the token is not signed by the expected key")]
-    Signature(#[source] jsonwebtoken::errors::Error),
+    Signature,
     /// Its time is over.
     #[error("the token has expired")]
     Expired,
@@ -34,40 +51,50 @@ pub enum TokenError {
     Claim(&'static str),
 }
 
-/// The text is no PEM of an RSA or elliptic-curve public key.
+/// The text is no PEM of an RSA or elliptic-curve public key that could verify anything.
 #[derive(Debug, thiserror::Error)]
 #[error("is not a valid PEM public key")]
-pub struct InvalidPublicKey(#[source] jsonwebtoken::errors::Error);
+pub struct InvalidPublicKey(());
 
-/// A public key that verifies tokens.
+/// The ways to sign that are taken, by their names in tokens.
+static ALGORITHMS: [(&str, &dyn VerificationAlgorithm); 9] = [
+    ("ES256", &ECDSA_P256_SHA256_FIXED),
+    ("ES384", &ECDSA_P384_SHA384_FIXED),
+    ("ES512", &ECDSA_P521_SHA512_FIXED),
+    ("PS256", &RSA_PSS_2048_8192_SHA256),
+    ("PS384", &RSA_PSS_2048_8192_SHA384),
+    ("PS512", &RSA_PSS_2048_8192_SHA512),
+    ("RS256", &RSA_PKCS1_2048_8192_SHA256),
+    ("RS384", &RSA_PKCS1_2048_8192_SHA384),
+    ("RS512", &RSA_PKCS1_2048_8192_SHA512),
+];
+
+/// A public key that verifies tokens. Cheap to clone.
 #[derive(Clone)]
-pub struct VerifyingKey {
-    key: DecodingKey,
-    algorithms: &'static [Algorithm],
-}
+pub struct VerifyingKey(
+    /// The key for each of the algorithms that it fits: one for a curve, six for RSA.
+    Arc<[(&'static str, ParsedPublicKey)]>,
+);
 
 impl VerifyingKey {
-    /// Reads a PEM with a SubjectPublicKeyInfo: RSA, P-256 or P-384.
+    /// Reads a PEM with a public key: `PUBLIC KEY` (SubjectPublicKeyInfo) with P-256, P-384, P-521 or RSA, or
+    /// `RSA PUBLIC KEY` (PKCS#1). RSA keys have 2048 to 8192 bits.
     ///
     /// # Errors
     ///
     /// [`InvalidPublicKey`] for anything else.
     pub fn from_pem(pem: &str) -> Result<Self, InvalidPublicKey> {
-        const EC: &[Algorithm] = &[Algorithm::ES256, Algorithm::ES384];
-        const RSA: &[Algorithm] = &[
-            Algorithm::RS256,
-            Algorithm::RS384,
-            Algorithm::RS512,
-            Algorithm::PS256,
-            Algorithm::PS384,
-            Algorithm::PS512,
-        ];
-        match DecodingKey::from_ec_pem(pem.as_bytes()) {
-            Ok(key) => Ok(Self { key, algorithms: EC }),
-            Err(_) => DecodingKey::from_rsa_pem(pem.as_bytes())
-                .map(|key| Self { key, algorithms: RSA })
-                .map_err(InvalidPublicKey),
+        let pem = pem::parse(pem).map_err(|_| InvalidPublicKey(()))?;
+        if !matches!(pem.tag(), "PUBLIC KEY" | "RSA PUBLIC KEY") {
+            return Err(InvalidPublicKey(()));
         }
+        let keys: Arc<[_]> = (ALGORITHMS.iter())
+            .filter_map(|(name, algorithm)| {
+                let key = ParsedPublicKey::new(*algorithm, pem.contents()).ok()?;
+                (name.starts_with("ES") || is_strong_enough(&key)).then_some((*name, key))
+            })
+            .collect();
+        if keys.is_empty() { Err(InvalidPublicKey(())) } else { Ok(Self(keys)) }
     }
 
     /// Checks that `token` may use the API of the tenant that has this key.
@@ -96,19 +123,24 @@ impl VerifyingKey {
     }
 
     fn verify(&self, token: &str) -> Result<Map<String, Value>, TokenError> {
-        #[derive(Deserialize, Clone)]
-        struct Claims(Map<String, Value>);
+        #[derive(Deserialize)]
+        struct Header {
+            alg: String,
+            crit: Option<IgnoredAny>,
+        }
 
-        let mut validation = Validation::new(self.algorithms[0]);
-        validation.algorithms = self.algorithms.to_vec();
-        validation.required_spec_claims.clear();
-        validation.validate_aud = false;
-        // Checked below: a token without end is accepted, and so is one whose end is null.
-        validation.validate_exp = false;
-        let claims = jsonwebtoken::decode::<Claims>(token, &self.key, &validation)
-            .map_err(TokenError::Signature)?
-            .claims
-            .0;
+        let (signed, signature) = token.rsplit_once('.').ok_or(TokenError::Malformed)?;
+        let (header, claims) = signed.split_once('.').ok_or(TokenError::Malformed)?;
+        let header: Header = part(header)?;
+        if header.crit.is_some() {
+            return Err(TokenError::Malformed);
+        }
+        let Some((_, key)) = self.0.iter().find(|(name, _)| *name == header.alg) else {
+            return Err(TokenError::Algorithm(header.alg));
+        };
+        let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| TokenError::Malformed)?;
+        key.verify_sig(signed.as_bytes(), &signature).map_err(|_| TokenError::Signature)?;
+        let claims: Map<String, Value> = part(claims)?;
         #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 seconds")]
         let now = Utc::now().timestamp() as f64;
         if time(&claims, "exp")?.is_some_and(|end| end < now) {
@@ -123,8 +155,20 @@ impl VerifyingKey {
 
 impl std::fmt::Debug for VerifyingKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("VerifyingKey").field("algorithms", &self.algorithms).finish_non_exhaustive()
+        f.debug_list().entries(self.0.iter().map(|(name, _)| name)).finish()
     }
+}
+
+/// The sizes of RSA keys are looked at when something is verified; a key that is never good for that is no key.
+fn is_strong_enough(rsa: &ParsedPublicKey) -> bool {
+    let der: Result<PublicKeyX509Der<'_>, _> = rsa.as_der();
+    der.is_ok_and(|der| PublicEncryptingKey::from_der(der.as_ref()).is_ok())
+}
+
+/// A part of a token: JSON in base64.
+fn part<T: DeserializeOwned>(text: &str) -> Result<T, TokenError> {
+    let json = URL_SAFE_NO_PAD.decode(text).map_err(|_| TokenError::Malformed)?;
+    serde_json::from_slice(&json).map_err(|_| TokenError::Malformed)
 }
 
 fn time(claims: &Map<String, Value>, name: &'static str) -> Result<Option<f64>, TokenError> {
@@ -166,3 +210,6 @@ fn mint(key: &SigningKey, claim: &str, seconds: Option<u32>) -> Result<SecretStr
     }
     key.sign(&claims)
 }
+
+#[cfg(test)]
+mod tests;
