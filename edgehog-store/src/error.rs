@@ -1,4 +1,5 @@
 use sqlx::error::ErrorKind;
+use sqlx::migrate::MigrateError;
 
 /// What can go wrong in the store, by what the caller can do about it.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +44,7 @@ pub enum Error {
     Login(&'static str),
     /// The migrations could not be applied.
     #[error("the database schema could not be brought up to date")]
-    Migrate(#[from] sqlx::migrate::MigrateError),
+    Migrate(#[from] MigrateError),
     /// The database is away, overloaded, or answered in a way that has no better variant. Trying again may help.
     #[error("the database did not do as asked")]
     Database(#[source] sqlx::Error),
@@ -63,10 +64,33 @@ const UNIQUE: &[(&str, &str)] = &[
     ("system_models_name_key", "name"),
 ];
 
+/// SQLSTATEs of a database that is about to go away: it is shut down, or one of its processes crashed.
+const GOING_AWAY: [&str; 2] = ["57P01", "57P02"];
+
+/// SQLSTATEs of a database that takes no connection now: too many of them, starting.
+const NOT_READY: [&str; 2] = ["53300", "57P03"];
+
 /// SQLSTATE class 22: data exceptions, such as characters that text cannot hold.
 const DATA_EXCEPTION: &str = "22";
 
 impl Error {
+    /// Whether the database is away, or cannot take one more connection: nothing is wrong with what it was asked, and
+    /// asking again later may help. Of work that was to be committed nobody knows then whether it was.
+    #[must_use]
+    pub fn is_unavailable(&self) -> bool {
+        let source = match self {
+            Self::Database(source)
+            | Self::Migrate(MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _)) => {
+                source
+            }
+            _ => return false,
+        };
+        match source {
+            sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => true,
+            source => is_lost(source) || has_code(source, &NOT_READY),
+        }
+    }
+
     /// What went wrong with a deletion: there a foreign key means that something refers to the row.
     pub(crate) fn of_deletion(error: sqlx::Error) -> Self {
         match Self::from(error) {
@@ -74,6 +98,19 @@ impl Error {
             other => other,
         }
     }
+}
+
+/// Whether the connection is gone, or will be at once.
+pub(crate) fn is_lost(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(_) | sqlx::Error::Protocol(_) => true,
+        error => has_code(error, &GOING_AWAY),
+    }
+}
+
+fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| codes.contains(&&*code))
 }
 
 impl From<sqlx::Error> for Error {

@@ -4,10 +4,8 @@ use std::sync::Arc;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, Transaction};
 
 use crate::changes::{Announcer, Change};
+use crate::error::is_lost;
 use crate::{Error, TenantId};
-
-/// How many dead connections [`TenantScope::begin`] passes over before it gives up.
-const DEAD_CONNECTIONS: usize = 3;
 
 /// The only door to the rows of a tenant.
 ///
@@ -96,7 +94,7 @@ impl fmt::Debug for TenantTx {
 }
 
 /// Begins a transaction with `statement`, passing over connections that died in the pool: nothing has been done on
-/// them yet, so another try does no harm.
+/// them yet, so another try does no harm. When the database was restarted, all of them are dead.
 pub(crate) async fn begin_with(
     pool: &PgPool,
     statement: &str,
@@ -104,7 +102,7 @@ pub(crate) async fn begin_with(
     let mut dead = 0;
     loop {
         match pool.begin_with(AssertSqlSafe(statement)).await {
-            Err(sqlx::Error::Io(_) | sqlx::Error::Protocol(_)) if dead < DEAD_CONNECTIONS => dead += 1,
+            Err(error) if is_lost(&error) && dead < pool.options().get_max_connections() => dead += 1,
             begun => return Ok(begun?),
         }
     }

@@ -63,3 +63,23 @@ async fn broken_connections_heal() {
         assert_eq!(next(&mut signals).await, Some(vec![scope.tenant()]), "round {round}");
     }
 }
+
+/// When the database was restarted, every connection of the pool is dead: the next work finds a new one all the same.
+#[tokio::test]
+async fn a_pool_of_dead_connections_is_no_trouble() {
+    let options = edgehog_test_database::create().await;
+    Store::migrate(&options).await.unwrap();
+    let store = Store::connect(Config::new(options.clone()).pool_size(10)).await.unwrap();
+    let (scope, _) = tenant(&store, "plant-one").await;
+    let mut at_work = Vec::new();
+    for _ in 0..9 {
+        at_work.push(scope.begin().await.unwrap());
+    }
+    drop(at_work);
+    let mut administrator = options.connect().await.unwrap();
+    let terminate = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                     WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    administrator.execute(terminate).await.unwrap();
+    scope.begin().await.unwrap();
+    store.registry().tenant_by_slug("plant-one").await.unwrap();
+}
