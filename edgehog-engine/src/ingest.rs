@@ -57,7 +57,8 @@ async fn work(scope: TenantScope, mut jobs: mpsc::Receiver<Job>) {
                     let _ = job.answer.send(answer);
                 }
             }
-            Err(error) if batch.len() == 1 => {
+            // Where the database is away, each event by itself would wait for it as long as all of them did.
+            Err(error) if batch.len() == 1 || error.is_unavailable() => {
                 for job in batch.drain(..) {
                     let _ = job.answer.send(Err(error.clone()));
                 }
@@ -160,6 +161,11 @@ pub enum EventError {
 }
 
 impl EventError {
+    /// Whether it is the database that is away, whatever the event.
+    fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Store(error) if error.is_unavailable())
+    }
+
     fn store(error: edgehog_store::Error) -> Self {
         match error {
             edgehog_store::Error::Unacceptable(_) => Self::Unacceptable(Arc::new(error)),
