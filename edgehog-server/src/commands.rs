@@ -1,9 +1,11 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
+use backon::{ConstantBuilder, Retryable};
 use clap::{Parser, Subcommand, ValueEnum};
-use edgehog_engine::{Engine, NewTenant, SigningKey, Store, mint_admin_token, mint_tenant_token};
+use edgehog_engine::{Engine, NewTenant, SigningKey, Store, mint_admin_token, mint_tenant_token, store};
 use poem::Server;
 use poem::listener::TcpListener;
 use secrecy::{ExposeSecret, SecretString};
@@ -16,7 +18,10 @@ use crate::config::{Database, Http};
 use crate::services::Services;
 
 /// How long requests may go on after the server was told to stop.
-const GRACE: std::time::Duration = std::time::Duration::from_secs(10);
+const GRACE: Duration = Duration::from_secs(10);
+
+/// The pause before a database that does not answer is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Manages fleets of IoT devices that talk to an Astarte instance.
 #[derive(Debug, Parser)]
@@ -38,6 +43,9 @@ enum Action {
         /// Leave the database schema as it is: for a login that owns nothing, after `migrate` by one that does.
         #[arg(long)]
         no_migrate: bool,
+        /// The seconds to wait for a database that does not answer yet, before giving up.
+        #[arg(long, env = "DATABASE_WAIT_SECONDS", default_value_t = 60)]
+        database_wait_seconds: u64,
     },
     /// Bring the database schema up to date.
     Migrate {
@@ -94,9 +102,9 @@ enum TokenKind {
 impl Command {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.action {
-            Action::Serve { database, http, no_migrate } => {
+            Action::Serve { database, http, no_migrate, database_wait_seconds } => {
                 log_to_stdout();
-                serve(&database, &http, !no_migrate).await
+                serve(&database, &http, !no_migrate, database_wait_seconds).await
             }
             Action::Migrate { database } => {
                 log_to_stdout();
@@ -126,17 +134,33 @@ impl Command {
     }
 }
 
-async fn serve(database: &Database, http: &Http, migrate: bool) -> anyhow::Result<()> {
+async fn serve(
+    database: &Database,
+    http: &Http,
+    migrate: bool,
+    database_wait_seconds: u64,
+) -> anyhow::Result<()> {
     tracing::info!(version = env!("CARGO_PKG_VERSION"), tag = "edgehog_start", "starting");
     let admin_key = http.admin_key()?;
     let public_url = http.public_url()?;
     let settings = http.settings()?.admin_key(admin_key);
     let services = Services::from_environment(&public_url)?;
-    if migrate {
-        let migrated = Store::migrate(&database.options()?).await;
-        migrated.context("the database schema could not be brought up to date")?;
-    }
-    let store = Store::connect(database.store()?).await.context("the database cannot be used")?;
+    let (options, config) = (database.options()?, database.store()?);
+    let open = async || {
+        if migrate {
+            Store::migrate(&options).await?;
+        }
+        Store::connect(config.clone()).await
+    };
+    // An attempt may take long by itself, such as one at a host that says nothing: time counts, not attempts.
+    let (asked_since, patience) = (Instant::now(), Duration::from_secs(database_wait_seconds));
+    let is_worthwhile = |error: &store::Error| error.is_unavailable() && asked_since.elapsed() < patience;
+    let pauses = ConstantBuilder::new().with_delay(ASK_AGAIN).without_max_times();
+    let store = open.retry(pauses).when(is_worthwhile).notify(|error, _| {
+        let error = error as &dyn std::error::Error;
+        tracing::warn!(error, "the database does not answer yet; it is asked again");
+    });
+    let store = store.await.context("the database cannot be used")?;
     let engine = services.install(Engine::builder(store.clone(), public_url));
     let engine = engine.reconcile_every(http.reconcile_interval()).build()?;
 
@@ -148,7 +172,7 @@ async fn serve(database: &Database, http: &Http, migrate: bool) -> anyhow::Resul
     let listener = TcpListener::bind(("::", http.port));
     tracing::info!(port = http.port, "serving");
     Server::new(listener)
-        .idle_timeout(std::time::Duration::from_secs(300))
+        .idle_timeout(Duration::from_secs(300))
         .run_with_graceful_shutdown(endpoint, stopped(stop.clone()), Some(GRACE))
         .await
         .with_context(|| format!("port {} cannot be served", http.port))?;

@@ -70,7 +70,7 @@ fn wrong_settings_are_named() {
             "ADMIN_JWT_PUBLIC_KEY_PATH",
         ),
         (unverifiable.concat(), "DATABASE_SSL_CACERTFILE"),
-        (vec![HOST, DATABASE], "database"),
+        (vec![HOST, DATABASE, ("DATABASE_WAIT_SECONDS", "0")], "database"),
     ] {
         let output = run(&["serve"], &settings);
         let told = String::from_utf8(output.stderr).unwrap();
