@@ -7,7 +7,7 @@ use anyhow::Result;
 use tokio::process::Command;
 
 use crate::interrupt::Interrupt;
-use crate::postgres::{Purpose, Server, Source};
+use crate::postgres::{self, Purpose, Server, Source};
 use crate::process::{self, Group};
 use crate::python::Program;
 use crate::{debian, workspace};
@@ -40,6 +40,10 @@ const SCHEMATHESIS: Program = Program {
     skip: "--skip-schemathesis",
 };
 
+/// Names the program that starts, stops and crashes a database of its own for tests: this one, called as
+/// `PROGRAM postgres --faults`.
+const FAULTY_DATABASE: &str = "EDGEHOG_FAULTY_DATABASE";
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Do without the real device runtime; the tests that need it will fail and say so
@@ -60,7 +64,10 @@ pub(crate) async fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
     let _lock = workspace::lock("test")?;
     // PostgreSQL first: whoever cannot have it should not learn so after a long build.
     let server = Source::find(interrupt).await?.start(Purpose::Test).await?;
+    postgres::forget_faults().await?;
     let status = build_and_test(&args, &server, interrupt).await;
+    // Also of tests that failed, with their server up or down.
+    postgres::forget_faults().await?;
     server.stop().await?;
     Ok(process::exit_code(status?))
 }
@@ -73,6 +80,7 @@ async fn build_and_test(args: &Args, server: &Server, interrupt: &Interrupt) -> 
     build(&args.cargo_args, interrupt).await?;
     let mut test = test_command(&args.cargo_args);
     test.env("DATABASE_URL", server.url());
+    test.env(FAULTY_DATABASE, workspace::program("xtask")?);
     for (name, program) in [
         ("EDGEHOG_DEVICE_RUNTIME", runtime),
         ("EDGEHOG_S3_SERVER", s3_server),

@@ -8,10 +8,10 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::time::{Instant, sleep};
 
-use crate::postgres::Purpose;
 use crate::postgres::account::Account;
 use crate::postgres::binaries::Binaries;
 use crate::postgres::home::Home;
+use crate::postgres::{Purpose, Stop};
 use crate::process::{self, last_lines};
 
 /// For work with data that stays.
@@ -25,6 +25,15 @@ const TEST_SETTINGS: [(&str, &str); 5] = [
     ("synchronous_commit", "off"),
     ("full_page_writes", "off"),
 ];
+
+/// For one server that is stopped in the middle of its work. What is committed has left the server by then, which is
+/// enough as long as the machine lives.
+const FAULTS_SETTINGS: [(&str, &str); 3] =
+    [("max_connections", "50"), ("shared_buffers", "32MB"), ("fsync", "off")];
+
+/// Where to look for a port: below those that systems hand out by themselves, so that nobody is given it while the
+/// server is away.
+const PORTS: std::ops::Range<u16> = 15_000..32_000;
 
 /// The longest directory that leaves room for a socket's name in a socket's address.
 const LONGEST_SOCKET_DIR: usize = 85;
@@ -93,14 +102,21 @@ impl Cluster {
 
     /// Stops it; its data stays.
     pub(super) async fn stop(self) -> Result<()> {
-        self.files.stop().await?;
+        self.files.stop(Stop::Fast).await?;
         Ok(())
     }
 }
 
 /// Stops the cluster if it runs, and says whether it did. Needs no programs of PostgreSQL.
-pub(super) async fn stop(home: Home, purpose: Purpose) -> Result<bool> {
-    Files::new(home, purpose).stop().await
+pub(super) async fn stop(home: Home, purpose: Purpose, how: Stop) -> Result<bool> {
+    Files::new(home, purpose).stop(how).await
+}
+
+/// Stops the cluster if it runs, and removes its data.
+pub(super) async fn remove(home: Home, purpose: Purpose) -> Result<()> {
+    let files = Files::new(home, purpose);
+    files.stop(Stop::Crash).await?;
+    remove_dir(&files.data())
 }
 
 impl Files {
@@ -108,6 +124,7 @@ impl Files {
         let name = match purpose {
             Purpose::Dev => "dev",
             Purpose::Test => "test",
+            Purpose::Faults => "faults",
         };
         Self { dir: home.path().join(name), account: home.into_account(), purpose }
     }
@@ -167,11 +184,19 @@ impl Files {
         let bind = |port| TcpListener::bind((Ipv4Addr::LOCALHOST, port));
         let listener = match remembered.map(bind) {
             Some(Ok(listener)) => listener,
-            _ => bind(0).context("cannot find a free port")?,
+            _ => PORTS
+                .skip(usize::from(self.first_port()))
+                .find_map(|port| bind(port).ok())
+                .context("cannot find a free port")?,
         };
         let port = listener.local_addr().context("cannot find a free port")?.port();
         std::fs::write(&file, port.to_string()).context("cannot remember a port")?;
         Ok(port)
+    }
+
+    /// Where in [`PORTS`] to begin, so that checkouts beside each other do not look at the same ones.
+    fn first_port(&self) -> u16 {
+        u16::try_from(super::home::fingerprint(&self.dir) % 16_000).unwrap_or_default()
     }
 
     async fn launch(&self, binaries: &Binaries, port: u16) -> Result<()> {
@@ -188,6 +213,7 @@ impl Files {
         let settings: &[(&str, &str)] = match self.purpose {
             Purpose::Dev => &DEV_SETTINGS,
             Purpose::Test => &TEST_SETTINGS,
+            Purpose::Faults => &FAULTS_SETTINGS,
         };
         let mut pg_ctl = self.account.command(&binaries.pg_ctl(), &self.dir);
         pg_ctl.args(["start", "--silent", "--wait", "--timeout=60", "--options"]);
@@ -224,10 +250,11 @@ impl Files {
         self.account.own(dir)
     }
 
-    async fn stop(&self) -> Result<bool> {
+    async fn stop(&self, how: Stop) -> Result<bool> {
         let Some(running) = self.running() else { return Ok(false) };
         // Fast shutdown: sessions are ended, what is committed is kept. The next one does without farewells.
-        for (signal, patience) in [(Signal::INT, 30), (Signal::QUIT, 10)] {
+        let fast = [(Signal::INT, 30), (Signal::QUIT, 10)];
+        for (signal, patience) in fast.into_iter().skip(usize::from(how == Stop::Crash)) {
             kill_process(running.pid, signal).context("cannot signal PostgreSQL")?;
             let deadline = Instant::now() + Duration::from_secs(patience);
             while Instant::now() < deadline {

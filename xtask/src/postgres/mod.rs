@@ -21,9 +21,15 @@ pub(crate) struct Args {
     /// The cluster of `cargo xtask test` (made anew at each start, not durable) instead of that of `dev`
     #[arg(long)]
     test: bool,
+    /// The cluster that tests stop and start (kept while they run) instead of that of `dev`
+    #[arg(long, conflicts_with = "test")]
+    faults: bool,
     /// Stop it; its data stays
     #[arg(long)]
     stop: bool,
+    /// Stop it as a crash would
+    #[arg(long, conflicts_with = "stop")]
+    crash: bool,
 }
 
 /// What a cluster is for decides how much it values its data.
@@ -33,6 +39,17 @@ pub(crate) enum Purpose {
     Dev,
     /// Made anew at each start, and fast because nothing in it is worth keeping.
     Test,
+    /// Small, and keeps what it has committed when tests make it crash.
+    Faults,
+}
+
+/// How a cluster is stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stop {
+    /// Sessions are ended, and all is written down.
+    Fast,
+    /// At once; the next start recovers what was committed.
+    Crash,
 }
 
 /// Where a PostgreSQL server can be had from.
@@ -52,14 +69,29 @@ pub(crate) enum Server {
 }
 
 pub(crate) async fn run(args: Args, interrupt: &Interrupt) -> Result<ExitCode> {
-    let purpose = if args.test { Purpose::Test } else { Purpose::Dev };
-    if args.stop {
-        let stopped = cluster::stop(Home::find(Account::for_postgres()?).await?, purpose).await?;
+    let purpose = match args {
+        Args { test: true, .. } => Purpose::Test,
+        Args { faults: true, .. } => Purpose::Faults,
+        _ => Purpose::Dev,
+    };
+    if args.stop || args.crash {
+        let how = if args.crash { Stop::Crash } else { Stop::Fast };
+        let stopped = cluster::stop(Home::find(Account::for_postgres()?).await?, purpose, how).await?;
         eprintln!("{}", if stopped { "PostgreSQL stopped." } else { "PostgreSQL was not running." });
         return Ok(ExitCode::SUCCESS);
     }
-    println!("{}", Source::find(interrupt).await?.start(purpose).await?.url());
+    let source = match purpose {
+        // Nobody's own server is to be stopped.
+        Purpose::Faults => Source::programs(interrupt).await?,
+        _ => Source::find(interrupt).await?,
+    };
+    println!("{}", source.start(purpose).await?.url());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Makes room for a new cluster for tests of faults.
+pub(crate) async fn forget_faults() -> Result<()> {
+    cluster::remove(Home::find(Account::for_postgres()?).await?, Purpose::Faults).await
 }
 
 impl Source {
@@ -70,6 +102,10 @@ impl Source {
             answer.context("the PostgreSQL server of DATABASE_URL does not answer")?;
             return Ok(Self::External { url });
         }
+        Self::programs(interrupt).await
+    }
+
+    async fn programs(interrupt: &Interrupt) -> Result<Self> {
         match Binaries::installed() {
             Some(binaries) => Ok(Self::Programs(binaries)),
             None => Ok(Self::Programs(Binaries::install(interrupt).await?)),
