@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use serde_json::{Value, json};
-use wiremock::matchers::{method, path_regex};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use wiremock::matchers::{any, method, path_regex};
 use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::{DEVICE, Server};
@@ -43,6 +45,7 @@ fn unreadable() -> Value {
 async fn what_cannot_be_read_is_null() {
     let templates = [
         ResponseTemplate::new(404).set_body_json(json!({ "errors": { "detail": "Device not found" } })),
+        ResponseTemplate::new(401).set_body_json(json!({ "errors": { "detail": "Unauthorized" } })),
         ResponseTemplate::new(403).set_body_json(json!({ "errors": { "detail": "Forbidden" } })),
         ResponseTemplate::new(500).set_body_string("<html>Internal Server Error</html>"),
         ResponseTemplate::new(200).set_body_string("nonsense"),
@@ -135,4 +138,104 @@ async fn one_failure_is_enough_for_a_while() {
     }
     assert_eq!(server.device_count().await, 6);
     assert_eq!(astarte.received_requests().await.unwrap().len(), asked);
+}
+
+/// How a server takes part in HTTP that has no part in it.
+#[derive(Clone, Copy, Debug)]
+struct Oddity {
+    begins: &'static str,
+    /// What it goes on with for ever, and how often; without, it hangs up.
+    goes_on: Option<(&'static str, Duration)>,
+}
+
+const OK: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n{\"data\": ";
+
+/// In the order: silent, hanging up, cut off, no HTTP, dripping, flooding, never done with its head.
+const ODDITIES: [Oddity; 7] = [
+    Oddity { begins: "", goes_on: Some(("", Duration::from_secs(1))) },
+    Oddity { begins: "", goes_on: None },
+    Oddity { begins: OK, goes_on: None },
+    Oddity { begins: "220 mail.example ESMTP\r\n", goes_on: None },
+    Oddity { begins: OK, goes_on: Some((" ", Duration::from_millis(20))) },
+    Oddity { begins: OK, goes_on: Some((FLOOD, Duration::ZERO)) },
+    Oddity { begins: "HTTP/1.1 200 OK\r\n", goes_on: Some(("x-more: and more\r\n", Duration::ZERO)) },
+];
+
+/// 4 KiB of nothing.
+const FLOOD: &str = match str::from_utf8(&[b' '; 4096]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
+impl Oddity {
+    /// Serves every connection in this way, at the URL that this gives.
+    async fn serve(self) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((connection, _)) = listener.accept().await {
+                tokio::spawn(self.talk(connection));
+            }
+        });
+        url
+    }
+
+    async fn talk(self, mut connection: TcpStream) -> std::io::Result<()> {
+        let _ = connection.read(&mut [0; 16 * 1024]).await?;
+        connection.write_all(self.begins.as_bytes()).await?;
+        let Some((more, pause)) = self.goes_on else { return Ok(()) };
+        loop {
+            connection.write_all(more.as_bytes()).await?;
+            tokio::time::sleep(pause).await;
+        }
+    }
+}
+
+const BLINK: &str = "mutation ($id: ID!) {
+    setDeviceLedBehavior(id: $id, input: { behavior: BLINK }) { result { deviceId } }
+}";
+
+/// Whatever answers in Astarte's place, devices are shown with what the database knows, events are taken in, and a command
+/// that was not taken says so.
+#[tokio::test]
+async fn whatever_answers_is_survived() {
+    join_all(ODDITIES.map(|oddity| async move {
+        let server = Server::with_astarte(&oddity.serve().await).await;
+        assert_eq!(server.event(json!({ "type": "device_connected" })).await, 200, "{oddity:?}");
+        assert_eq!(server.query(TELEMETRY).await, unreadable(), "{oddity:?}");
+        let answer = server.query("{ devices { edges { node { id } } } }").await;
+        let id = &answer["data"]["devices"]["edges"][0]["node"]["id"];
+        let answer = server.query_with(BLINK, json!({ "id": id })).await;
+        if oddity.begins == OK && oddity.goes_on.is_none() {
+            // It ends, and its status is good: what it says beside that does not matter.
+            assert_eq!(answer["data"]["setDeviceLedBehavior"]["result"]["deviceId"], DEVICE, "{answer}");
+        } else {
+            assert_eq!(answer["data"], json!({ "setDeviceLedBehavior": null }), "{oddity:?}");
+            let message = answer["errors"][0]["message"].as_str().unwrap();
+            assert!(message.contains("error id"), "{oddity:?} {answer}");
+        }
+        assert_eq!(server.event(json!({ "type": "device_disconnected" })).await, 200, "{oddity:?}");
+    }))
+    .await;
+}
+
+/// The realm's token is for Astarte alone: wherever a redirect leads, nothing follows it.
+#[tokio::test]
+async fn redirects_lead_nowhere() {
+    let elsewhere = MockServer::start().await;
+    for status in [301, 302, 303, 307, 308] {
+        let astarte = MockServer::start().await;
+        let away = ResponseTemplate::new(status).insert_header("location", elsewhere.uri().as_str());
+        Mock::given(any()).respond_with(away).mount(&astarte).await;
+        let server = Server::with_astarte(&astarte.uri()).await;
+        assert_eq!(server.event(json!({ "type": "device_connected" })).await, 200);
+        let answer = server.query("{ devices { edges { node { id osInfo { name } } } } }").await;
+        let node = &answer["data"]["devices"]["edges"][0]["node"];
+        assert_eq!(node["osInfo"], Value::Null, "{status}");
+        let answer = server.query_with(BLINK, json!({ "id": node["id"] })).await;
+        let short = &answer["errors"][0]["short_message"];
+        assert_eq!(short, &format!("Astarte API Error (status {status})"), "{answer}");
+        assert!(astarte.received_requests().await.unwrap().len() >= 3);
+    }
+    assert!(elsewhere.received_requests().await.unwrap().is_empty());
 }

@@ -12,6 +12,8 @@ mod auth;
 mod bad_input;
 mod commands;
 mod devices;
+mod disks;
+mod faults;
 mod forwarder;
 mod graphql;
 mod groups;

@@ -17,35 +17,41 @@ use crate::key_pair;
 /// Seals the secrets of realms.
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A database with the tenant `plant-one`, and what its servers and users need.
-struct Site {
+pub(crate) struct Site {
     database: String,
     keys: TempDir,
     token: String,
 }
 
 /// A server; it is killed when this is dropped, without a chance to tidy up.
-struct Process {
-    child: Child,
-    api: String,
-    http: Client,
-    token: String,
+pub(crate) struct Process {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+    pub(crate) api: String,
+    pub(crate) http: Client,
+    pub(crate) token: String,
 }
 
 impl Site {
-    async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         let options = edgehog_test_database::create().await;
         let mut database: Url = std::env::var("DATABASE_URL").unwrap().parse().unwrap();
         database.set_path(options.get_database().unwrap());
+        Self::on(&database)
+    }
+
+    /// The same on a database that is empty yet.
+    pub(crate) fn on(database: &Url) -> Self {
         let keys = tempfile::tempdir().unwrap();
         let tenant_key = key_pair();
         std::fs::write(keys.path().join("tenant.pub"), tenant_key.public_key_pem()).unwrap();
         std::fs::write(keys.path().join("realm"), key_pair().serialize_pem()).unwrap();
         let signing_key = SigningKey::from_pem(tenant_key.serialize_pem().as_str()).unwrap();
         let token = mint_tenant_token(&signing_key, None).unwrap().expose_secret().to_owned();
-        let site = Self { database: database.into(), keys, token };
+        let site = Self { database: database.to_string(), keys, token };
         let key = |name| site.keys.path().join(name).to_str().unwrap().to_owned();
         let (tenant, realm) = (key("tenant.pub"), key("realm"));
         let provision = [
@@ -63,44 +69,58 @@ impl Site {
             "--realm-key",
             &realm,
         ];
-        assert!(site.command(&provision).status().unwrap().success());
+        assert!(site.command("", &provision).status().unwrap().success());
         site
     }
 
-    fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_edgehog-server"));
-        command
-            .args(args)
-            .env_clear()
-            .env("DATABASE_URL", &self.database)
-            .env("EDGEHOG_ENCRYPTION_KEYS", KEY)
-            .stdout(Stdio::null());
+    /// The server's command, run by a shell that does something before.
+    pub(crate) fn command(&self, before: &str, args: &[&str]) -> Command {
+        let mut command = Command::new("/bin/sh");
+        command.args(["-c", &format!("{before}\nexec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_edgehog-server")]);
+        command.args(args).env_clear().env("DATABASE_URL", &self.database).env("EDGEHOG_ENCRYPTION_KEYS", KEY).stdout(Stdio::null());
         command
     }
 
     async fn serve(&self) -> Process {
+        self.serve_after("", &[]).await
+    }
+
+    /// A server that a shell prepared something for, with more variables.
+    pub(crate) async fn serve_after(&self, before: &str, vars: &[(&str, &str)]) -> Process {
+        let process = self.launch(before, vars);
+        process.lives().await;
+        process
+    }
+
+    /// A server that may not be ready yet.
+    pub(crate) fn launch(&self, before: &str, vars: &[(&str, &str)]) -> Process {
         let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port().to_string();
-        let mut command = self.command(&["serve"]);
+        let mut command = self.command(before, &["serve"]);
         command.env("PORT", &port).env("URL_HOST", "localhost").env("RUST_LOG", "off");
-        let process = Process {
-            child: command.spawn().unwrap(),
-            api: format!("http://127.0.0.1:{port}/tenants/plant-one/api"),
+        let url = format!("http://127.0.0.1:{port}");
+        Process {
+            child: command.envs(vars.iter().copied()).spawn().unwrap(),
+            api: format!("{url}/tenants/plant-one/api"),
+            url,
             http: Client::new(),
             token: self.token.clone(),
-        };
-        let lives = async {
-            let health = format!("http://127.0.0.1:{port}/health");
-            while process.http.get(&health).send().await.is_err() {
-                tokio::time::sleep(Duration::from_millis(50)).await;
-            }
-        };
-        tokio::time::timeout(PATIENCE, lives).await.unwrap();
-        process
+        }
     }
 }
 
 impl Process {
-    async fn run(&self, document: &str, variables: Value) -> Value {
+    /// Waits until it serves.
+    pub(crate) async fn lives(&self) {
+        let lives = async {
+            let health = format!("{}/health", self.url);
+            while self.http.get(&health).send().await.is_err() {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, lives).await.unwrap();
+    }
+
+    pub(crate) async fn run(&self, document: &str, variables: Value) -> Value {
         let request = self.http.post(&self.api).bearer_auth(&self.token);
         let body = json!({ "query": document, "variables": variables });
         let answer: Value = request.json(&body).send().await.unwrap().json().await.unwrap();
@@ -109,7 +129,7 @@ impl Process {
     }
 
     /// What a subscription tells, as it comes.
-    async fn watch(&self, document: &str) -> impl futures::Stream<Item = Value> + Unpin {
+    pub(crate) async fn watch(&self, document: &str) -> impl futures::Stream<Item = Value> + Unpin + use<> {
         let request = self.http.post(&self.api).bearer_auth(&self.token);
         let request = request.header("Accept", "text/event-stream").json(&json!({ "query": document }));
         let answer = request.send().await.unwrap();
@@ -135,7 +155,7 @@ impl Drop for Process {
     }
 }
 
-const GROUP: &str = "subscription { deviceGroup { created { name } updated { name } destroyed } }";
+pub(crate) const GROUP: &str = "subscription { deviceGroup { created { name } updated { name } destroyed } }";
 
 /// The next events of a group, as kind and the number in its name. The name is that at the time of telling.
 async fn told(events: &mut (impl futures::Stream<Item = Value> + Unpin), count: usize) -> Vec<(String, u32)> {
