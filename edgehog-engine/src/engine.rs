@@ -111,6 +111,15 @@ impl Engine {
         self.0.directory.settings().storage.as_ref()
     }
 
+    /// Asks the database for nothing but an answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] where there is none, or no free connection.
+    pub async fn ping(&self) -> Result<(), Error> {
+        Ok(self.0.store.ping().await?)
+    }
+
     /// Begins an engine on `store`. `public_url` is where Astarte reaches the server that receives its triggers.
     pub fn builder(store: Store, public_url: Url) -> EngineBuilder {
         EngineBuilder {

@@ -27,6 +27,7 @@ pub struct Settings {
     pub(crate) allowed_origins: Vec<AllowedOrigin>,
     pub(crate) admin_key: Option<VerifyingKey>,
     pub(crate) limits: Limits,
+    pub(crate) draining: CancellationToken,
     pub(crate) shutdown: CancellationToken,
     pub(crate) sockets: TaskTracker,
 }
@@ -59,6 +60,7 @@ impl Default for Settings {
             allowed_origins: Vec::new(),
             admin_key: None,
             limits: Limits::default(),
+            draining: CancellationToken::new(),
             shutdown: CancellationToken::new(),
             sockets: TaskTracker::new(),
         }
@@ -128,6 +130,13 @@ impl Settings {
     #[must_use]
     pub fn subscriptions_per_socket(mut self, subscriptions: usize) -> Self {
         self.limits.subscriptions_per_socket = subscriptions;
+        self
+    }
+
+    /// Once it is cancelled, `/ready` says that no more requests should come. Those that come are served.
+    #[must_use]
+    pub fn draining(mut self, token: CancellationToken) -> Self {
+        self.draining = token;
         self
     }
 

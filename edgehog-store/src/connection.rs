@@ -7,6 +7,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
 
 use crate::changes::Announcer;
+use crate::scope::begin_with;
 use crate::{Error, Keyring, Registry, TenantId, TenantScope};
 
 /// How to reach the database.
@@ -118,6 +119,16 @@ impl Store {
     #[must_use]
     pub fn registry(&self) -> Registry {
         Registry::new(self.pool.clone(), self.keyring.clone())
+    }
+
+    /// Asks the database for nothing but an answer, as one of those who use the pool.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Database`] where there is none, or no free connection.
+    pub async fn ping(&self) -> Result<(), Error> {
+        begin_with(&self.pool, "BEGIN").await?.rollback().await?;
+        Ok(())
     }
 
     /// Closes all connections, after the work that uses them is done.

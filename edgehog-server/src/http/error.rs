@@ -19,8 +19,8 @@ impl Refusal {
     pub(crate) const REQUEST_TIMEOUT: Self = Self(StatusCode::REQUEST_TIMEOUT);
     pub(crate) const TOO_LARGE: Self = Self(StatusCode::PAYLOAD_TOO_LARGE);
     pub(crate) const UNPROCESSABLE: Self = Self(StatusCode::UNPROCESSABLE_ENTITY);
-    pub(crate) const UNAVAILABLE: Self = Self(StatusCode::SERVICE_UNAVAILABLE);
     pub(crate) const INTERNAL: Self = Self(StatusCode::INTERNAL_SERVER_ERROR);
+    pub(crate) const UNAVAILABLE: Self = Self(StatusCode::SERVICE_UNAVAILABLE);
 }
 
 impl ResponseError for Refusal {

@@ -6,6 +6,7 @@ mod error;
 mod files;
 mod graphql;
 mod layers;
+mod ready;
 mod routes;
 mod sockets;
 mod triggers;
@@ -32,6 +33,7 @@ pub(crate) struct State {
     settings: Arc<Settings>,
     hub: Hub,
     sockets: Quota,
+    readiness: ready::Readiness,
 }
 
 /// The documents of a tenant's user.
@@ -60,6 +62,7 @@ pub fn endpoint(engine: Engine) -> BoxEndpoint<'static, Response> {
 #[must_use]
 pub fn endpoint_with(engine: Engine, settings: Settings) -> BoxEndpoint<'static, Response> {
     let state = Arc::new(State {
+        readiness: ready::Readiness::new(engine.clone()),
         engine,
         schema: crate::graphql::schema(),
         hub: Hub::new(&settings.limits),

@@ -9,7 +9,7 @@ use poem::http::Method;
 use poem::middleware::{NormalizePath, TrailingSlash};
 use poem::{Endpoint, EndpointExt, Response, Route, RouteMethod};
 
-use super::{State, error, files, graphql, health, layers, sockets, triggers, version};
+use super::{State, error, files, graphql, health, layers, ready, sockets, triggers, version};
 use crate::admin;
 
 /// Who may use a route.
@@ -81,6 +81,7 @@ fn table() -> Vec<Entry> {
     use Around::{Log, LogAndCors, Nothing};
     vec![
         at(Method::GET, "/health", Anyone, Nothing, health),
+        at(Method::GET, "/ready", Anyone, Nothing, ready::ready),
         at(Method::GET, "/version", Anyone, LogAndCors, version),
         at(Method::GET, "/tenants/:slug/api", TenantToken, LogAndCors, graphql::serve),
         at(Method::POST, "/tenants/:slug/api", TenantToken, LogAndCors, graphql::serve),
@@ -114,13 +115,13 @@ fn those(around: Around) -> Route {
 
 /// Serves the table.
 pub(super) fn serve(state: Arc<State>) -> BoxEndpoint<'static> {
-    let logged = those(Around::Log).data(state.clone()).around(layers::observe);
     let admin = admin::routes(state.engine.clone(), state.settings.admin_key.clone());
-    let open = those(Around::LogAndCors).nest(admin::PREFIX, admin).data(state);
-    let open = open.around(layers::cors).around(layers::observe);
+    let logged = those(Around::Log).around(layers::observe);
+    let open = those(Around::LogAndCors).nest(admin::PREFIX, admin);
     those(Around::Nothing)
         .nest_no_strip("/socket", logged)
-        .nest("/", open)
+        .nest("/", open.around(layers::cors).around(layers::observe))
+        .data(state)
         .with(NormalizePath::new(TrailingSlash::Trim))
         .catch_all_error(error::render)
         .boxed()

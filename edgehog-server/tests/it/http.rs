@@ -1,8 +1,18 @@
 //! What holds for all routes.
 
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use edgehog_server::Settings;
+use futures::future::join_all;
 use serde_json::{Value, json};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
+use tokio_util::sync::CancellationToken;
 
 use crate::Server;
+use crate::processes::PATIENCE;
+use crate::statements::counted;
 
 #[tokio::test]
 async fn operators_see_life_and_version() {
@@ -12,6 +22,68 @@ async fn operators_see_life_and_version() {
     assert_eq!((health.status().as_u16(), health.text().await.unwrap()), (200, "OK".to_owned()));
     let version: Value = get("/version").await.json().await.unwrap();
     assert_eq!(version, json!({ "version": env!("CARGO_PKG_VERSION") }));
+}
+
+/// Ready is who reaches the database and is not about to end; alive is who is there.
+#[tokio::test]
+async fn readiness_follows_the_database_and_the_end() {
+    let draining = CancellationToken::new();
+    let settings = Settings::default().draining(draining.clone());
+    let server = Server::with_settings("http://127.0.0.1:9", settings).await;
+    let get = async |path: &str| server.http.get(format!("{}{path}", server.url)).send().await.unwrap();
+    let ready = get("/ready").await;
+    assert_eq!((ready.status().as_u16(), ready.text().await.unwrap().as_str()), (200, "OK"));
+    assert_eq!(server.http.head(format!("{}/ready", server.url)).send().await.unwrap().status(), 200);
+    draining.cancel();
+    let ending = get("/ready").await;
+    assert_eq!(ending.status(), 503);
+    let body: Value = ending.json().await.unwrap();
+    assert_eq!(body, json!({ "errors": { "detail": "Service Unavailable" } }));
+    assert_eq!(get("/health").await.status(), 200);
+    assert_eq!(get("/version").await.status(), 200);
+}
+
+/// A server whose database cannot be used is alive and not ready, until it can again.
+#[tokio::test]
+async fn without_a_database_nobody_is_ready() {
+    let server = Server::start().await;
+    let get = async |path: &str| server.http.get(format!("{}{path}", server.url)).send().await.unwrap();
+    let becomes = async |status: u16| {
+        let asked = async { while get("/ready").await.status() != status {} };
+        tokio::time::timeout(PATIENCE, asked).await.unwrap();
+    };
+    becomes(200).await;
+    let name = server.database.get_database().unwrap();
+    let elsewhere: PgConnectOptions = std::env::var("DATABASE_URL").unwrap().parse().unwrap();
+    let mut admin = elsewhere.connect().await.unwrap();
+    let mut tell = async |statement: String| admin.execute(AssertSqlSafe(statement)).await.unwrap();
+    tell(format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS false")).await;
+    tell(format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")).await;
+    becomes(503).await;
+    assert_eq!(get("/health").await.status(), 200);
+    tell(format!("ALTER DATABASE \"{name}\" ALLOW_CONNECTIONS true")).await;
+    becomes(200).await;
+}
+
+/// However often somebody asks, the database is asked twice in a second at most.
+#[tokio::test]
+async fn the_database_is_asked_seldom() {
+    let server = Server::start().await;
+    let (database, statements) = counted(&server).await;
+    let twin = server.twin(database).await;
+    let ask = async || {
+        let answer = twin.http.get(format!("{}/ready", twin.url)).send().await.unwrap();
+        assert_eq!(answer.status(), 200);
+    };
+    // The first one makes a connection ready too.
+    ask().await;
+    let (begun, before) = (Instant::now(), statements.load(Ordering::SeqCst));
+    join_all((0..200).map(|_| ask())).await;
+    let asked = statements.load(Ordering::SeqCst) - before;
+    // However long it took: one check for each half second that passed, and one that may have begun it.
+    let checks = usize::try_from(begun.elapsed().as_millis() / 500).unwrap() + 1;
+    let each = ["BEGIN", "ROLLBACK"].len();
+    assert!(asked <= checks * each, "{asked} statements in {:?}", begun.elapsed());
 }
 
 /// Unknown routes have the same shape as all refusals; a slash at the end makes no difference.

@@ -77,7 +77,12 @@ impl Site {
     pub(crate) fn command(&self, before: &str, args: &[&str]) -> Command {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &format!("{before}\nexec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_edgehog-server")]);
-        command.args(args).env_clear().env("DATABASE_URL", &self.database).env("EDGEHOG_ENCRYPTION_KEYS", KEY).stdout(Stdio::null());
+        command
+            .args(args)
+            .env_clear()
+            .env("DATABASE_URL", &self.database)
+            .env("EDGEHOG_ENCRYPTION_KEYS", KEY)
+            .stdout(Stdio::null());
         command
     }
 

@@ -15,7 +15,7 @@ use crate::records::{connect_many, errors};
 const SESSION: u32 = 196_608;
 
 /// Counts the statements that go to the database of `server`. Gives the way there that is counted.
-async fn counted(server: &Server) -> (PgConnectOptions, Arc<AtomicUsize>) {
+pub(crate) async fn counted(server: &Server) -> (PgConnectOptions, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let database = (server.database.get_host().to_owned(), server.database.get_port());
