@@ -47,7 +47,7 @@ impl Default for GeolocationConfig {
 
 impl GeolocationConfig {
     /// Reads the settings, given how to look up an environment variable. Nothing in them can be wrong enough to stop:
-    /// unknown providers are left out, and the log tells.
+    /// unknown providers are left out, and the log tells. `none` stands for no provider.
     #[must_use]
     pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Self {
         let key = |name| var(name).filter(|key| !key.trim().is_empty()).map(SecretString::from);
@@ -106,7 +106,7 @@ fn preferred<T: PartialEq>(
 ) -> Option<Vec<T>> {
     let text = var(variable)?.to_lowercase();
     let mut providers = Vec::new();
-    for name in text.split(',').map(str::trim).filter(|name| !name.is_empty()) {
+    for name in text.split(',').map(str::trim).filter(|name| !matches!(*name, "" | "none")) {
         match known(name) {
             Some(provider) if providers.contains(&provider) => {}
             Some(provider) => providers.push(provider),
@@ -136,6 +136,7 @@ mod tests {
             (Some(" Google ,\tDEVICE"), &[Google, Device]),
             (Some("galileo,device,,device"), &[Device]),
             (Some("galileo"), &[]),
+            (Some("none"), &[]),
             (Some(""), &[]),
         ] {
             let vars = text.map(|text| ("PREFERRED_GEOLOCATION_PROVIDERS", text));
