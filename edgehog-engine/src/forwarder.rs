@@ -63,17 +63,20 @@ impl ForwarderConfig {
     ///
     /// # Errors
     ///
-    /// [`ForwarderConfigError`].
-    pub fn from_vars(var: impl Fn(&str) -> Option<String>) -> Result<Option<Self>, ForwarderConfigError> {
+    /// All mistakes.
+    pub fn from_vars(
+        var: impl Fn(&str) -> Option<String>,
+    ) -> Result<Option<Self>, Vec<ForwarderConfigError>> {
         let text = |name| var(name).map(|text| text.trim().to_owned()).filter(|text| !text.is_empty());
         let Some(hostname) = text("EDGEHOG_FORWARDER_HOSTNAME") else { return Ok(None) };
         let secure_sessions = var("EDGEHOG_FORWARDER_SECURE_SESSIONS").is_none_or(|secure| secure == "true");
-        let port = match text("EDGEHOG_FORWARDER_PORT") {
-            Some(port) => port.parse().map_err(|_| ForwarderConfigError::Port)?,
-            None if secure_sessions => 443,
-            None => 80,
-        };
-        Self::new(hostname, port, secure_sessions).map(Some)
+        let usual = if secure_sessions { 443 } else { 80 };
+        let given = text("EDGEHOG_FORWARDER_PORT").map(|port| port.parse().ok().filter(|port| *port > 0));
+        let port = given.unwrap_or(Some(usual)).ok_or(ForwarderConfigError::Port);
+        match (Self::new(hostname, port.unwrap_or(usual), secure_sessions), port) {
+            (Ok(config), Ok(_)) => Ok(Some(config)),
+            (config, port) => Err(config.err().into_iter().chain(port.err()).collect()),
+        }
     }
 }
 
@@ -206,13 +209,14 @@ mod tests {
             (Some("f.example"), Some(""), None, Ok(Some(("f.example", 443, true)))),
             (Some("localhost"), Some("4001"), Some("false"), Ok(Some(("localhost", 4001, false)))),
             (Some("10.0.0.1"), None, None, Ok(Some(("10.0.0.1", 443, true)))),
-            (Some("http://f.example"), None, None, Err(Scheme)),
-            (Some("https://f.example"), Some("443"), None, Err(Scheme)),
-            (Some("f.example/path"), None, None, Err(Hostname)),
-            (Some("f.example:80"), None, None, Err(Hostname)),
-            (Some("f.example"), Some("https"), None, Err(Port)),
-            (Some("f.example"), Some("0"), None, Err(Port)),
-            (Some("f.example"), Some("65536"), None, Err(Port)),
+            (Some("http://f.example"), None, None, Err(vec![Scheme])),
+            (Some("https://f.example"), Some("443"), None, Err(vec![Scheme])),
+            (Some("f.example/path"), None, None, Err(vec![Hostname])),
+            (Some("f.example:80"), None, None, Err(vec![Hostname])),
+            (Some("f.example"), Some("https"), None, Err(vec![Port])),
+            (Some("f.example"), Some("0"), None, Err(vec![Port])),
+            (Some("f.example"), Some("65536"), None, Err(vec![Port])),
+            (Some("http://f.example"), Some("https"), None, Err(vec![Scheme, Port])),
         ] {
             let config = ForwarderConfig::from_vars(|name| {
                 let value = match name {

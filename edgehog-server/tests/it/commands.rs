@@ -1,17 +1,18 @@
 //! The command line, as an operator uses it.
 
+use std::net::TcpListener;
 use std::process::{Command, Output};
 
 use edgehog_engine::VerifyingKey;
 
 use crate::key_pair;
 
-fn run(args: &[&str], settings: &[(&str, &str)]) -> Output {
+pub(crate) fn run(args: &[&str], settings: &[(&str, &str)]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_edgehog-server"));
     command.args(args).env_clear().envs(settings.iter().copied()).output().unwrap()
 }
 
-fn stdout(output: &Output) -> &str {
+pub(crate) fn stdout(output: &Output) -> &str {
     str::from_utf8(&output.stdout).unwrap().trim()
 }
 
@@ -37,51 +38,65 @@ fn the_schema_is_printed() {
     assert_eq!(stdout(&output), edgehog_server::schema().sdl().trim());
 }
 
-/// Settings that cannot work end the program with one line that names them, and no secret.
+const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://user:secret@127.0.0.1:1/edgehog");
+const HOST: (&str, &str) = ("URL_HOST", "localhost");
+
+/// Settings that cannot work end the program before it connects to anything, with a line for each that begins with its
+/// name, and no secret. It makes no difference whether they come as flags or from the environment.
 #[test]
 fn wrong_settings_are_named() {
-    const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://user:secret@127.0.0.1:1/edgehog");
-    const HOST: (&str, &str) = ("URL_HOST", "localhost");
-    const PARTS: [(&str, &str); 4] = [
-        ("DATABASE_HOSTNAME", "127.0.0.1"),
-        ("DATABASE_NAME", "edgehog"),
-        ("DATABASE_USERNAME", "edgehog"),
-        ("DATABASE_PASSWORD", "secret"),
-    ];
-    let unverifiable =
-        [PARTS.as_slice(), &[HOST, ("DATABASE_ENABLE_SSL", "true"), ("DATABASE_SSL_VERIFY", "true")]];
-    for (settings, named) in [
-        (vec![DATABASE], "URL_HOST"),
-        (vec![HOST], "DATABASE_PASSWORD"),
-        (vec![HOST, ("DATABASE_URL", "http://user:secret@host/")], "DATABASE_URL"),
-        (vec![("URL_HOST", "https://edgehog.example"), DATABASE], "URL_HOST"),
-        (vec![HOST, DATABASE, ("URL_SCHEME", "ftp")], "URL_SCHEME"),
-        (vec![HOST, DATABASE, ("PORT", "70000")], "PORT"),
-        (vec![HOST, DATABASE, ("POOL_SIZE", "0")], "POOL_SIZE"),
-        (vec![HOST, DATABASE, ("MAX_UPLOAD_SIZE_BYTES", "much")], "MAX_UPLOAD_SIZE_BYTES"),
-        (vec![HOST, DATABASE, ("UPLOAD_DIRECTORY", "/nowhere")], "UPLOAD_DIRECTORY"),
-        (
-            vec![HOST, DATABASE, ("GQL_SUBSCRIPTIONS_ALLOWED_ORIGINS", "//a, localhost")],
-            "GQL_SUBSCRIPTIONS_ALLOWED_ORIGINS",
-        ),
-        (vec![HOST, DATABASE, ("ADMIN_JWT_PUBLIC_KEY_PATH", "/nowhere")], "ADMIN_JWT_PUBLIC_KEY_PATH"),
-        (
-            vec![HOST, DATABASE, ("ADMIN_JWT_PUBLIC_KEY_PATH", "-----BEGIN PUBLIC KEY-----")],
-            "ADMIN_JWT_PUBLIC_KEY_PATH",
-        ),
-        (unverifiable.concat(), "DATABASE_SSL_CACERTFILE"),
-        (vec![HOST, DATABASE, ("DATABASE_WAIT_SECONDS", "0")], "database"),
-    ] {
-        let output = run(&["serve"], &settings);
-        let told = String::from_utf8(output.stderr).unwrap();
-        assert!(!output.status.success(), "{settings:?}");
-        assert!(
-            told.to_lowercase().replace('-', "_").contains(&named.to_lowercase()),
-            "{settings:?}: {told}"
-        );
-        assert!(
-            !told.contains("secret") && !stdout(&Output { stderr: Vec::new(), ..output }).contains("secret"),
-            "{told}"
-        );
+    let settings = [DATABASE, ("POOL_SIZE", "0"), ("S3_BUCKET", "b"), ("S3_SECRET_ACCESS_KEY", "secret")];
+    for args in [&["serve", "--url-scheme", "ftp"], &["check-config", "--url-scheme", "ftp"]] {
+        let output = run(args, &settings);
+        let (out, told) = (stdout(&output), str::from_utf8(&output.stderr).unwrap());
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        for name in ["POOL_SIZE", "URL_HOST", "URL_SCHEME", "S3_ACCESS_KEY_ID"] {
+            let lines = told.lines().filter(|line| line.starts_with(&format!("edgehog-server: {name} ")));
+            assert_eq!(lines.count(), 1, "{name}: {told}");
+        }
+        assert!(!told.contains("secret") && !out.contains("secret"), "{told}{out}");
+        assert!(!told.contains("the database cannot be used"), "{told}");
     }
+}
+
+/// Settings that can be used are told to be, with nothing connected to.
+#[test]
+fn good_settings_are_checked() {
+    let output = run(&["check-config"], &[DATABASE, HOST]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(stdout(&output), "the settings can be used");
+}
+
+/// A server begins with its version, tells about names that nobody knows and about settings that change nothing, and
+/// ends where its database cannot be reached.
+#[test]
+fn a_server_tells_what_it_makes_of_its_settings() {
+    let settings = [
+        DATABASE,
+        HOST,
+        ("EDGEHOG_FORWARDER_HOST", "f"),
+        ("EDGEHOG_AUTHZ_PROVIDER", "openfga"),
+        ("EDGEHOG_OPENFGA_STORE_ID", "id"),
+        ("EDGEHOG_ENCRYPTION_KEYS", "secret"),
+    ];
+    for (format, tag) in [("logfmt", "tag=edgehog_start"), ("json", r#""tag":"edgehog_start""#)] {
+        let output = run(&["serve", "--no-migrate", "--log-format", format], &settings);
+        let log = stdout(&output);
+        let first = log.lines().next().unwrap();
+        assert!(first.contains(tag) && first.contains(env!("CARGO_PKG_VERSION")), "{log}");
+        let about = |text: &str| log.lines().filter(|line| line.contains(text)).count();
+        assert_eq!(about("is EDGEHOG_FORWARDER_HOSTNAME meant?"), 1, "{log}");
+        assert_eq!(about("EDGEHOG_AUTHZ_PROVIDER,EDGEHOG_OPENFGA_STORE_ID"), 1, "{log}");
+        assert_eq!(about("EDGEHOG_ENCRYPTION_KEYS"), 0, "{log}");
+        let told = str::from_utf8(&output.stderr).unwrap();
+        assert_eq!((output.status.code(), told.lines().count()), (Some(1), 1), "{told}");
+        assert!(told.contains("the database cannot be used") && !told.contains("secret"), "{told}");
+    }
+}
+
+/// A container asks by this whether its server lives.
+#[test]
+fn health_is_asked_by_port() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    assert!(!run(&["health"], &[("PORT", &closed)]).status.success());
 }

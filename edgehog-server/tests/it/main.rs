@@ -22,6 +22,7 @@ mod http;
 mod ids;
 mod isolation;
 mod led;
+mod lifecycle;
 mod lists;
 mod pages;
 mod pictures;
@@ -35,6 +36,7 @@ mod subscriptions;
 mod system_models;
 mod tags;
 mod telemetry;
+mod tenants;
 mod triggers;
 
 use std::time::Duration;

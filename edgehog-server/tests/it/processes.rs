@@ -21,14 +21,15 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A database with the tenant `plant-one`, and what its servers and users need.
 pub(crate) struct Site {
-    database: String,
+    pub(crate) database: String,
     keys: TempDir,
-    token: String,
+    pub(crate) token: String,
 }
 
 /// A server; it is killed when this is dropped, without a chance to tidy up.
 pub(crate) struct Process {
     pub(crate) child: Child,
+    pub(crate) port: u16,
     pub(crate) url: String,
     pub(crate) api: String,
     pub(crate) http: Client,
@@ -52,37 +53,38 @@ impl Site {
         let signing_key = SigningKey::from_pem(tenant_key.serialize_pem().as_str()).unwrap();
         let token = mint_tenant_token(&signing_key, None).unwrap().expose_secret().to_owned();
         let site = Self { database: database.to_string(), keys, token };
-        let key = |name| site.keys.path().join(name).to_str().unwrap().to_owned();
-        let (tenant, realm) = (key("tenant.pub"), key("realm"));
-        let provision = [
-            "provision",
-            "--name",
-            "Plant One",
-            "--slug",
-            "plant-one",
-            "--public-key",
-            &tenant,
-            "--astarte-url",
-            "http://127.0.0.1:9",
-            "--realm",
-            "plantone",
-            "--realm-key",
-            &realm,
-        ];
-        assert!(site.command("", &provision).status().unwrap().success());
+        let tenant = site.description("plant-one", "Plant One");
+        // Astarte is played by the tests, whose triggers show no secret.
+        assert!(site.command(&["provision", "--no-trigger-secret"]).args(tenant).status().unwrap().success());
         site
     }
 
+    /// Flags that describe a tenant, whose realm is called like it.
+    pub(crate) fn description(&self, slug: &str, name: &str) -> Vec<String> {
+        let key = |name| self.keys.path().join(name).to_str().unwrap().to_owned();
+        let (tenant, realm) = (key("tenant.pub"), key("realm"));
+        let realm_name = slug.replace('-', "");
+        let flags = [
+            ["--name", name],
+            ["--slug", slug],
+            ["--public-key", &tenant],
+            ["--astarte-url", "http://127.0.0.1:9"],
+            ["--realm", &realm_name],
+            ["--realm-key", &realm],
+        ];
+        flags.concat().into_iter().map(str::to_owned).collect()
+    }
+
+    pub(crate) fn command(&self, args: &[&str]) -> Command {
+        self.command_after("", args)
+    }
+
     /// The server's command, run by a shell that does something before.
-    pub(crate) fn command(&self, before: &str, args: &[&str]) -> Command {
+    pub(crate) fn command_after(&self, before: &str, args: &[&str]) -> Command {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", &format!("{before}\nexec \"$0\" \"$@\""), env!("CARGO_BIN_EXE_edgehog-server")]);
-        command
-            .args(args)
-            .env_clear()
-            .env("DATABASE_URL", &self.database)
-            .env("EDGEHOG_ENCRYPTION_KEYS", KEY)
-            .stdout(Stdio::null());
+        command.args(args).env_clear().stdout(Stdio::null());
+        command.env("DATABASE_URL", &self.database).env("EDGEHOG_ENCRYPTION_KEYS", KEY);
         command
     }
 
@@ -99,30 +101,48 @@ impl Site {
 
     /// A server that may not be ready yet.
     pub(crate) fn launch(&self, before: &str, vars: &[(&str, &str)]) -> Process {
-        let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port().to_string();
-        let mut command = self.command(before, &["serve"]);
-        command.env("PORT", &port).env("URL_HOST", "localhost").env("RUST_LOG", "off");
-        let url = format!("http://127.0.0.1:{port}");
-        Process {
-            child: command.envs(vars.iter().copied()).spawn().unwrap(),
-            api: format!("{url}/tenants/plant-one/api"),
-            url,
-            http: Client::new(),
-            token: self.token.clone(),
-        }
+        let mut command = self.command_after(before, &["serve"]);
+        command.env("RUST_LOG", "off").envs(vars.iter().copied());
+        Process::launch(command, &self.token)
     }
 }
 
 impl Process {
+    /// Starts what `command` says on a port of its own, and waits until it serves.
+    pub(crate) async fn start(command: Command, token: &str) -> Self {
+        let process = Self::launch(command, token);
+        process.lives().await;
+        process
+    }
+
+    fn launch(mut command: Command, token: &str) -> Self {
+        let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port();
+        command.env("PORT", port.to_string()).env("URL_HOST", "localhost");
+        let url = format!("http://127.0.0.1:{port}");
+        Self {
+            child: command.spawn().unwrap(),
+            port,
+            api: format!("{url}/tenants/plant-one/api"),
+            url,
+            http: Client::new(),
+            token: token.to_owned(),
+        }
+    }
+
     /// Waits until it serves.
     pub(crate) async fn lives(&self) {
         let lives = async {
-            let health = format!("{}/health", self.url);
-            while self.http.get(&health).send().await.is_err() {
+            while self.status("/health").await.is_none() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         tokio::time::timeout(PATIENCE, lives).await.unwrap();
+    }
+
+    /// What it answers, if it does.
+    pub(crate) async fn status(&self, path: &str) -> Option<u16> {
+        let answer = self.http.get(format!("{}{path}", self.url)).send().await;
+        answer.ok().map(|answer| answer.status().as_u16())
     }
 
     pub(crate) async fn run(&self, document: &str, variables: Value) -> Value {
