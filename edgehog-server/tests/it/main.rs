@@ -11,6 +11,7 @@ mod astarte;
 mod auth;
 mod bad_input;
 mod commands;
+mod deployment;
 mod devices;
 mod disks;
 mod faults;
