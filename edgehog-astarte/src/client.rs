@@ -129,14 +129,15 @@ impl ClientBuilder {
     /// up.
     pub fn build(self) -> Result<Client, Error> {
         let http = Arc::new(Http::new(self.http)?);
-        let api = |own_url: Option<&Url>, prefix: &str, permit: fn(Claims) -> Claims| {
+        let api = |own_url: Option<&Url>, prefix: &'static str, permit: fn(Claims) -> Claims| {
             let realm = ["v1", self.realm.as_str()];
             let root = match own_url {
                 Some(url) => below(url, &realm),
                 None => below(&self.base_url, &[&[prefix], &realm[..]].concat()),
             }?;
             let tokens = TokenSource::new(self.key.clone(), http.token_lifetime(), permit);
-            Ok::<_, Error>(Api::new(Arc::clone(&http), root, tokens))
+            let name = if prefix == "realmmanagement" { "realm_management" } else { prefix };
+            Ok::<_, Error>(Api::new(name, Arc::clone(&http), root, tokens))
         };
         Ok(Client {
             inner: Arc::new(Inner {

@@ -47,7 +47,7 @@ impl Housekeeping {
         let http = Arc::new(Http::new(config)?);
         let permit = |claims: Claims| claims.housekeeping([Claims::EVERYTHING]);
         let tokens = TokenSource::new(key, http.token_lifetime(), permit);
-        Ok(Self { api: Arc::new(Api::new(http, below(url, &["v1"])?, tokens)) })
+        Ok(Self { api: Arc::new(Api::new("housekeeping", http, below(url, &["v1"])?, tokens)) })
     }
 
     /// The names of the realms.

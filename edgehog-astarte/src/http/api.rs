@@ -1,5 +1,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Instant;
 
 use backon::Retryable as _;
 use chrono::Utc;
@@ -11,7 +12,7 @@ use url::Url;
 
 use super::request::Patience;
 use super::{HttpConfig, Request, TokenSource};
-use crate::{Error, ErrorResponse};
+use crate::{Error, ErrorResponse, measures};
 
 /// How much of an error body is read; more would be no message of Astarte.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
@@ -37,6 +38,8 @@ impl Http {
 
 /// One service, for one realm where the service has realms.
 pub(crate) struct Api {
+    /// The service, for metrics.
+    name: &'static str,
     http: Arc<Http>,
     root: Url,
     tokens: TokenSource,
@@ -51,15 +54,15 @@ enum Failure {
 
 impl Api {
     /// `root` is the URL that the paths of requests are below.
-    pub(crate) fn new(http: Arc<Http>, root: Url, tokens: TokenSource) -> Self {
-        Self { http, root, tokens }
+    pub(crate) fn new(name: &'static str, http: Arc<Http>, root: Url, tokens: TokenSource) -> Self {
+        Self { name, http, root, tokens }
     }
 
     /// Sends a request and repeats it as far as that is safe.
     pub(crate) async fn send(&self, request: Request) -> Result<Reply, Error> {
         let url = request.url(&self.root);
         let endpoint = format!("{} {}", request.method, url.path());
-        let attempts = AtomicU32::new(0);
+        let (attempts, begun) = (AtomicU32::new(0), Instant::now());
         let attempt = || async {
             let number = attempts.fetch_add(1, Ordering::Relaxed) + 1;
             self.attempt(&request, &url, &endpoint, number).await
@@ -68,9 +71,12 @@ impl Api {
             .retry(self.http.config.pauses())
             .when(|failure| failure.may_be_repeated(&request))
             .notify(|failure, pause| {
+                measures::repeated(self.name);
                 tracing::debug!(endpoint, ?pause, reason = %failure.reason(), "request failed, trying again");
             })
             .await;
+        let outcome = result.as_ref().map_or_else(Failure::outcome, |_| "2xx");
+        measures::called(self.name, measures::method(&request.method), outcome, begun.elapsed());
         match result {
             Ok(body) => Ok(Reply { endpoint, body }),
             Err(failure) => Err(failure.into_error(endpoint)),
@@ -188,6 +194,16 @@ impl Failure {
                 matches!(answer.status(), 429 | 500 | 502 | 503 | 504) && pushable
             }
             Self::Other(_) => false,
+        }
+    }
+
+    /// What metrics tell of it.
+    fn outcome(&self) -> &'static str {
+        match self {
+            Self::Answer(answer) => measures::status_class(answer.status()),
+            Self::Transport(error) if error.is_timeout() => "timeout",
+            Self::Transport(_) => "unreachable",
+            Self::Other(_) => "other",
         }
     }
 
