@@ -7,7 +7,9 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions, Connection, Executor, PgConnection, PgPool};
 
 use crate::changes::Announcer;
+use crate::measures::{self, Purpose};
 use crate::scope::begin_with;
+use crate::share::Shares;
 use crate::{Error, Keyring, Registry, TenantId, TenantScope};
 
 /// How to reach the database.
@@ -22,19 +24,30 @@ pub struct Config {
     pub pool_size: u32,
     /// How long a caller waits for a free connection before it gets an error.
     pub acquire_timeout: Duration,
+    /// Connections that one tenant may hold at the same time. Where not set, three quarters of those that are left
+    /// beside two that listen for changes; of a pool of less than six, all but one.
+    pub tenant_connections: Option<u32>,
 }
 
 impl Config {
     /// Ten connections and five seconds of patience.
     #[must_use]
     pub const fn new(options: PgConnectOptions, keyring: Keyring) -> Self {
-        Self { options, keyring, pool_size: 10, acquire_timeout: Duration::from_secs(5) }
+        let acquire_timeout = Duration::from_secs(5);
+        Self { options, keyring, pool_size: 10, acquire_timeout, tenant_connections: None }
     }
 
     /// Sets the number of connections.
     #[must_use]
     pub const fn pool_size(mut self, connections: u32) -> Self {
         self.pool_size = connections;
+        self
+    }
+
+    /// Sets the number of connections that one tenant may hold.
+    #[must_use]
+    pub const fn tenant_connections(mut self, connections: u32) -> Self {
+        self.tenant_connections = Some(connections);
         self
     }
 }
@@ -47,6 +60,7 @@ impl fmt::Debug for Config {
             .field("database", &self.options.get_database())
             .field("pool_size", &self.pool_size)
             .field("acquire_timeout", &self.acquire_timeout)
+            .field("tenant_connections", &self.tenant_connections)
             .finish_non_exhaustive()
     }
 }
@@ -60,6 +74,7 @@ pub struct Store {
     pub(crate) pool: PgPool,
     keyring: Keyring,
     announcer: Arc<Announcer>,
+    shares: Arc<Shares>,
 }
 
 /// Every connection acts as the application's role, whatever its login could do. No question may keep a connection for
@@ -85,7 +100,9 @@ impl Store {
             })
             .connect_lazy_with(config.options.clone());
         check_login(&config.options).await?;
-        Ok(Self { announcer: Announcer::start(pool.clone()), keyring: config.keyring, pool })
+        let shares = Shares::new(config.pool_size, config.tenant_connections, config.acquire_timeout);
+        let announcer = Announcer::start(pool.clone());
+        Ok(Self { announcer, keyring: config.keyring, shares: Arc::new(shares), pool })
     }
 
     /// Brings the schema up to date. Several processes may call this at once: one works, the others wait for it.
@@ -112,7 +129,7 @@ impl Store {
     /// The door to the rows of one tenant.
     #[must_use]
     pub fn scope(&self, tenant: TenantId) -> TenantScope {
-        TenantScope::new(self.pool.clone(), self.announcer.clone(), tenant)
+        TenantScope::new(self.pool.clone(), self.announcer.clone(), tenant, self.shares.of(tenant))
     }
 
     /// The list of tenants.
@@ -127,8 +144,13 @@ impl Store {
     ///
     /// [`Error::Database`] where there is none, or no free connection.
     pub async fn ping(&self) -> Result<(), Error> {
-        begin_with(&self.pool, "BEGIN").await?.rollback().await?;
+        begin_with(&self.pool, Purpose::Registry, "BEGIN").await?.commit().await?;
         Ok(())
+    }
+
+    /// Records how many connections there are, for metrics that are about to be read.
+    pub fn sample_metrics(&self) {
+        measures::sample(&self.pool);
     }
 
     /// Closes all connections, after the work that uses them is done.

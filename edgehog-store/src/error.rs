@@ -115,6 +115,7 @@ fn has_code(error: &sqlx::Error, codes: &[&str]) -> bool {
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
+        crate::measures::failed(&error);
         let Some(database) = error.as_database_error() else {
             return Self::Database(error);
         };

@@ -8,6 +8,7 @@ mod groups;
 mod hardware_types;
 mod keyring;
 mod lists;
+mod measures;
 mod page;
 mod part_numbers;
 mod query;
@@ -15,6 +16,7 @@ mod realms;
 mod reconciliations;
 mod resource;
 mod scope;
+mod share;
 mod system_models;
 mod tags;
 mod tenants;
@@ -29,6 +31,7 @@ pub use hardware_types::{
     HardwareTypePartNumberKey, HardwareTypePatch, NewHardwareType,
 };
 pub use keyring::{InvalidKeyring, Keyring, SealError};
+pub use measures::describe_metrics;
 pub use page::{Cursor, MAX_PAGE_SIZE, Page, PageRequest};
 pub use query::{
     Comparison, Condition, Filter, List, Reach, Selection, Sort, TagPattern, TagPredicate, TextMatch,

@@ -3,11 +3,12 @@ use std::fmt;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgListener;
-use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool, Postgres, Transaction};
+use sqlx::{AssertSqlSafe, FromRow, PgConnection, PgPool};
 
+use crate::measures::Purpose;
 use crate::realms::{COLUMNS, realm_put};
 use crate::reconciliations::reconciliation_put;
-use crate::scope::begin_with;
+use crate::scope::{TimedTx, begin_with};
 use crate::{Error, Keyring, Realm};
 
 /// A tenant's number.
@@ -125,10 +126,10 @@ impl Registry {
         Self { pool, keyring }
     }
 
-    pub(crate) async fn begin(&self) -> Result<Transaction<'static, Postgres>, Error> {
+    pub(crate) async fn begin(&self) -> Result<TimedTx, Error> {
         // The deletion of a tenant takes as long as it takes.
-        begin_with(&self.pool, "BEGIN; SET LOCAL ROLE edgehog_registry; SET LOCAL statement_timeout = 0")
-            .await
+        let statement = "BEGIN; SET LOCAL ROLE edgehog_registry; SET LOCAL statement_timeout = 0";
+        begin_with(&self.pool, Purpose::Registry, statement).await
     }
 
     /// All tenants, oldest first.

@@ -1,10 +1,10 @@
 //! One tenant can neither see nor touch nor refer to another's rows, whatever SQL is written.
 
-use edgehog_store::{DeviceObservation, Store, TenantScope, TenantTx};
+use edgehog_store::{Config, DeviceObservation, Store, TenantScope, TenantTx};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
 
 use crate::fleet::fleet;
-use crate::{rows, store, tenant};
+use crate::{new_tenant, rows, store, tenant};
 
 /// SQLSTATEs: no such setting; not a number (an emptied setting); refused by a row-security policy or for lack of a
 /// right; foreign key.
@@ -281,4 +281,28 @@ async fn every_table_of_a_tenant_is_built_alike() {
     .unwrap();
     let astray: Vec<_> = astray.iter().filter(|name| !SHARED.contains(&name.as_str())).collect();
     assert!(astray.is_empty(), "must lead with the tenant: {astray:?}");
+}
+
+/// A tenant that holds all the connections it may have waits for itself; others are served meanwhile.
+#[tokio::test]
+async fn one_tenant_does_not_hold_all_connections() {
+    let options = edgehog_test_database::create().await;
+    Store::migrate(&options).await.unwrap();
+    let config = Config::new(options).pool_size(4).tenant_connections(3);
+    let store = Store::connect(config).await.unwrap();
+    let one = store.registry().tenant_create(&new_tenant("one")).await.unwrap().tenant_id;
+    let other = store.registry().tenant_create(&new_tenant("other")).await.unwrap().tenant_id;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(store.scope(one).begin().await.unwrap());
+    }
+    // A scope of its own, as each request has: the share is the tenant's.
+    let scope = store.scope(one);
+    let fourth = tokio::spawn(async move { scope.begin().await?.commit().await });
+    for _ in 0..10 {
+        store.scope(other).begin().await.unwrap().commit().await.unwrap();
+    }
+    assert!(!fourth.is_finished());
+    held.pop().unwrap().commit().await.unwrap();
+    fourth.await.unwrap().unwrap();
 }
