@@ -105,6 +105,18 @@ impl EngineBuilder {
 }
 
 impl Engine {
+    /// Where clients and Astarte reach the server.
+    #[must_use]
+    pub fn public_url(&self) -> &Url {
+        &self.0.public_url
+    }
+
+    /// Records the metrics that are not events but states, such as the number of connections. Call it before metrics are
+    /// read.
+    pub fn sample_metrics(&self) {
+        self.0.store.sample_metrics();
+    }
+
     /// Where pictures and other files are kept.
     #[must_use]
     pub fn storage(&self) -> Option<&Storage> {

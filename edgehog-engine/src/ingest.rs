@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use edgehog_store::{DeviceObservation, Recorded, TenantScope, TenantTx};
+use metrics::histogram;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 
@@ -21,6 +23,7 @@ type Answer = Result<Option<Recorded>, EventError>;
 #[derive(Debug)]
 struct Job {
     effect: Effect,
+    since: Instant,
     answer: oneshot::Sender<Answer>,
 }
 
@@ -38,7 +41,7 @@ impl EventQueue {
     /// Records one effect. It is committed when this returns; for an observation it says what became of the device.
     pub(crate) async fn record(&self, effect: Effect) -> Answer {
         let (answer, answered) = oneshot::channel();
-        self.0.try_send(Job { effect, answer }).map_err(|error| match error {
+        self.0.try_send(Job { effect, since: Instant::now(), answer }).map_err(|error| match error {
             TrySendError::Full(_) => EventError::Busy,
             TrySendError::Closed(_) => EventError::ShuttingDown,
         })?;
@@ -49,6 +52,7 @@ impl EventQueue {
 async fn work(scope: TenantScope, mut jobs: mpsc::Receiver<Job>) {
     let mut batch = Vec::with_capacity(BATCH);
     while jobs.recv_many(&mut batch, BATCH).await > 0 {
+        measure(&batch);
         let effects: Vec<_> = batch.iter().map(|job| &job.effect).collect();
         match commit(&scope, &effects).await {
             Ok(answers) => {
@@ -72,6 +76,15 @@ async fn work(scope: TenantScope, mut jobs: mpsc::Receiver<Job>) {
                 }
             }
         }
+    }
+}
+
+fn measure(batch: &[Job]) {
+    let size = u32::try_from(batch.len()).unwrap_or(u32::MAX);
+    histogram!("edgehog_ingest_batch_events").record(f64::from(size));
+    let wait = histogram!("edgehog_ingest_queue_seconds");
+    for job in batch {
+        wait.record(job.since.elapsed());
     }
 }
 

@@ -11,6 +11,7 @@ mod geolocation;
 mod groups;
 mod hardware_types;
 mod ingest;
+mod measures;
 mod problem;
 mod provisioning;
 mod realm_resources;
@@ -19,6 +20,7 @@ mod records;
 mod request_cache;
 mod selectors;
 pub mod storage;
+mod strangers;
 mod system_models;
 mod tags;
 mod tenants;
@@ -36,6 +38,7 @@ pub use geolocation::{
 };
 pub use groups::DeviceGroupUpdate;
 pub use ingest::EventError;
+pub use measures::describe_metrics;
 pub use problem::{Problem, ProblemKind};
 pub use system_models::{PictureFile, PictureSource, SystemModelDraft, SystemModelUpdate};
 pub use tenants::Tenant;
@@ -44,7 +47,7 @@ pub use trigger_guard::{TRIGGER_SECRET_HEADER, UntrustedEvent};
 
 /// The parts of the floors below that the engine's users meet.
 pub use edgehog_astarte::{
-    Error as AstarteError, EventError as InvalidEvent, HttpConfig, SigningKey, TriggerEvent,
+    Error as AstarteError, Event, EventError as InvalidEvent, HttpConfig, SigningKey, TriggerEvent,
 };
 pub use edgehog_sdk as sdk;
 pub use edgehog_store as store;

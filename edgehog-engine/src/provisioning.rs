@@ -26,7 +26,9 @@ impl Engine {
     /// [`edgehog_store::Error::Taken`]. Nothing is made then.
     pub async fn provision_tenant(&self, new: &NewTenant) -> Result<edgehog_store::Tenant, Vec<Error>> {
         validate(new)?;
-        self.0.store.registry().tenant_create(new).await.map_err(|error| vec![error.into()])
+        let made = self.0.store.registry().tenant_create(new).await.map_err(|error| vec![error.into()])?;
+        self.0.directory.forget(&made.slug);
+        Ok(made)
     }
 
     /// Gives an existing tenant all of these values; its devices stay. `None` where there is no tenant of this slug.

@@ -15,7 +15,9 @@ use url::Url;
 
 use crate::feed::{Feed, Feeds};
 use crate::ingest::EventQueue;
+use crate::measures::{Lookup, looked_up};
 use crate::storage::Storage;
+use crate::strangers::Strangers;
 use crate::trigger_guard::{TriggerGuard, UntrustedEvent};
 use crate::{Error, ForwarderConfig, Geolocation, InvalidPublicKey, Store, VerifyingKey};
 
@@ -172,6 +174,7 @@ pub(crate) struct Directory {
     http: reqwest::Client,
     settings: Arc<Settings>,
     known: Mutex<HashMap<String, Known>>,
+    strangers: Strangers,
     pub(crate) feeds: Feeds,
 }
 
@@ -185,7 +188,8 @@ struct Known {
 
 impl Directory {
     pub(crate) fn new(store: Store, http: reqwest::Client, settings: Arc<Settings>) -> Self {
-        Self { store, http, settings, known: Mutex::default(), feeds: Feeds::default() }
+        let (known, strangers, feeds) = (Mutex::default(), Strangers::default(), Feeds::default());
+        Self { store, http, settings, known, strangers, feeds }
     }
 
     pub(crate) fn settings(&self) -> &Settings {
@@ -194,18 +198,31 @@ impl Directory {
 
     pub(crate) async fn find(&self, slug: &str) -> Result<Option<Tenant>, Error> {
         let known = self.known().get(slug).cloned();
-        if let Some(Known { tenant, looked_up: Some(looked_up) }) = &known
-            && looked_up.elapsed() < FRESH
+        if let Some(Known { tenant, looked_up: Some(at) }) = &known
+            && at.elapsed() < FRESH
         {
+            looked_up(Lookup::Remembered);
             return Ok(Some(tenant.clone()));
         }
-        let looked_up = Instant::now();
+        let turn = match &known {
+            Some(_) => None,
+            None if Strangers::is_name(slug) => self.strangers.turn(slug).await,
+            None => None,
+        };
+        if known.is_none() && turn.is_none() {
+            looked_up(Lookup::Refused);
+            return Ok(None);
+        }
+        let at = Instant::now();
         let Some((row, realm)) = self.store.registry().tenant_by_slug(slug).await? else {
+            looked_up(Lookup::Unknown);
             self.part_with(slug);
+            self.strangers.add(slug);
             return Ok(None);
         };
+        looked_up(Lookup::Database);
         let tenant = self.tenant(row, realm, known.map(|known| known.tenant));
-        Ok(Some(self.remember(slug, looked_up, tenant)))
+        Ok(Some(self.remember(slug, at, tenant)))
     }
 
     pub(crate) fn knows(&self, slug: &str) -> bool {
@@ -217,10 +234,12 @@ impl Directory {
         if let Some(known) = self.known().get_mut(slug) {
             known.looked_up = None;
         }
+        self.strangers.forget(slug);
     }
 
     /// The same for all tenants. Says which are known.
     pub(crate) fn forget_all(&self) -> Vec<String> {
+        self.strangers.forget_all();
         self.known().iter_mut().map(|(slug, known)| (known.looked_up = None, slug.clone()).1).collect()
     }
 

@@ -1,7 +1,9 @@
 use std::error::Error;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{GeocodingProvider, GeolocationProvider, Location, Position};
+use crate::measures;
 
 /// Where devices are, by the first provider that knows.
 ///
@@ -60,7 +62,10 @@ impl Geolocation {
     /// Where the device is. Providers that fail are passed over; the log tells.
     pub async fn position(&self, device: &edgehog_sdk::Device) -> Option<Position> {
         for provider in &self.0.geolocation {
-            match provider.locate(device).await {
+            let since = Instant::now();
+            let answer = provider.locate(device).await;
+            measures::located("position", provider.name(), since, &answer);
+            match answer {
                 Ok(Some(position)) => return Some(position),
                 Ok(None) => {}
                 Err(error) => {
@@ -75,7 +80,10 @@ impl Geolocation {
     /// The address of a position. Providers that fail are passed over; the log tells.
     pub async fn location(&self, position: &Position) -> Option<Location> {
         for provider in &self.0.geocoding {
-            match provider.geocode(position).await {
+            let since = Instant::now();
+            let answer = provider.geocode(position).await;
+            measures::located("address", provider.name(), since, &answer);
+            match answer {
                 Ok(Some(location)) => return Some(location),
                 Ok(None) => {}
                 Err(error) => {

@@ -17,7 +17,7 @@ mod vars;
 use std::fmt;
 use std::path::Path as FilePath;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::stream::BoxStream;
@@ -30,6 +30,7 @@ use tokio::io::AsyncRead;
 
 use self::local::Local;
 use self::signature::Use;
+use crate::measures;
 
 pub use self::config::{AzureConfig, GcsConfig, LocalConfig, S3Config, StorageConfig};
 pub use self::error::StorageError;
@@ -188,7 +189,9 @@ impl Storage {
         reader: impl AsyncRead + Send + Unpin + 'static,
         content_type: &str,
     ) -> Result<StoredObject, StorageError> {
-        let size = upload::run(self.clone(), key.clone(), reader, content_type.to_owned()).await?;
+        let since = Instant::now();
+        let stored = upload::run(self.clone(), key.clone(), reader, content_type.to_owned()).await;
+        let size = measures::stored("put", since, stored)?;
         Ok(StoredObject { url: self.public_url(key), size })
     }
 
@@ -198,10 +201,12 @@ impl Storage {
     ///
     /// [`StorageError::Refused`] or [`StorageError::Unreachable`].
     pub async fn delete(&self, key: &Key) -> Result<(), StorageError> {
-        match self.0.objects.delete(&path(key)?).await.map_err(StorageError::from) {
+        let (path, since) = (path(key)?, Instant::now());
+        let deleted = match self.0.objects.delete(&path).await.map_err(StorageError::from) {
             Err(StorageError::NotFound) => Ok(()),
             result => result,
-        }
+        };
+        measures::stored("delete", since, deleted)
     }
 
     /// Deletes all files of a tenant, those that no record names too.
@@ -230,7 +235,10 @@ impl Storage {
     /// [`StorageError::NotFound`], [`StorageError::Refused`] or [`StorageError::Unreachable`].
     pub async fn head(&self, key: &Key) -> Result<ObjectInfo, StorageError> {
         let options = GetOptions { head: true, ..GetOptions::default() };
-        Ok(self.info(key, &self.0.objects.get_opts(&path(key)?, options).await?))
+        let (path, since) = (path(key)?, Instant::now());
+        let found = self.0.objects.get_opts(&path, options).await.map_err(StorageError::from);
+        let found = measures::stored("head", since, found)?;
+        Ok(self.info(key, &found))
     }
 
     /// Reads a file.
@@ -239,7 +247,9 @@ impl Storage {
     ///
     /// Those of [`head`](Self::head); the stream has errors of its own.
     pub async fn get(&self, key: &Key) -> Result<Object, StorageError> {
-        let result = self.0.objects.get(&path(key)?).await?;
+        let (path, since) = (path(key)?, Instant::now());
+        let result = self.0.objects.get(&path).await.map_err(StorageError::from);
+        let result = measures::stored("get", since, result)?;
         let info = self.info(key, &result);
         Ok(Object { info, content: result.into_stream().map_err(StorageError::from).boxed() })
     }
@@ -319,7 +329,8 @@ impl Storage {
         expires: Option<i64>,
     ) -> Result<LocalObject, StorageError> {
         let local = self.local()?;
-        local.open_file(&local.verify(Use::Read, key, signature, expires)?).await
+        let (key, since) = (local.verify(Use::Read, key, signature, expires)?, Instant::now());
+        measures::stored("get", since, local.open_file(&key).await)
     }
 
     /// Takes in what is sent by `PUT` to a URL that [`signed_put_url`](Self::signed_put_url) made for the local store.

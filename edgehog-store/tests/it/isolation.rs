@@ -1,10 +1,10 @@
 //! One tenant can neither see nor touch nor refer to another's rows, whatever SQL is written.
 
-use edgehog_store::{Config, DeviceObservation, Store, TenantScope, TenantTx};
+use edgehog_store::{DeviceObservation, Store, TenantScope, TenantTx};
 use sqlx::{AssertSqlSafe, Executor, PgConnection, Row};
 
 use crate::fleet::fleet;
-use crate::{new_tenant, rows, store, tenant};
+use crate::{config, new_tenant, rows, store, tenant};
 
 /// SQLSTATEs: no such setting; not a number (an emptied setting); refused by a row-security policy or for lack of a
 /// right; foreign key.
@@ -288,7 +288,7 @@ async fn every_table_of_a_tenant_is_built_alike() {
 async fn one_tenant_does_not_hold_all_connections() {
     let options = edgehog_test_database::create().await;
     Store::migrate(&options).await.unwrap();
-    let config = Config::new(options).pool_size(4).tenant_connections(3);
+    let config = config(options).pool_size(4).tenant_connections(3);
     let store = Store::connect(config).await.unwrap();
     let one = store.registry().tenant_create(&new_tenant("one")).await.unwrap().tenant_id;
     let other = store.registry().tenant_create(&new_tenant("other")).await.unwrap().tenant_id;
