@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+use edgehog_store::Mended;
+use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::storage::StorageError;
 
@@ -21,6 +22,26 @@ pub fn describe_metrics() {
         Unit::Count,
         "Tenants looked up by the names in URLs, by what was found"
     );
+    describe_counter!(
+        "edgehog_reconciliations_total",
+        Unit::Count,
+        "Reconciliations of realms by this server, by tenant and outcome"
+    );
+    describe_histogram!(
+        "edgehog_reconciliation_seconds",
+        Unit::Seconds,
+        "Time of a reconciliation, the devices of the realm included, by outcome"
+    );
+    describe_counter!(
+        "edgehog_reconciliation_mended_total",
+        Unit::Count,
+        "What was not as it must be in a realm, by tenant and kind"
+    );
+    describe_gauge!(
+        "edgehog_reconciliation_success_timestamp_seconds",
+        Unit::Seconds,
+        "When this server reconciled the realm last, in seconds since 1970, by tenant"
+    );
     describe_histogram!(
         "edgehog_storage_operation_seconds",
         Unit::Seconds,
@@ -31,6 +52,23 @@ pub fn describe_metrics() {
         Unit::Seconds,
         "Time until a provider told a position or an address, recent answers included, by provider and outcome"
     );
+}
+
+/// Notes how the reconciliation of a tenant's realm went.
+pub(crate) fn reconciled(tenant: &str, since: Instant, mended: &[Mended], succeeded: bool) {
+    let outcome = if succeeded { "succeeded" } else { "failed" };
+    let tenant = || tenant.to_owned();
+    counter!("edgehog_reconciliations_total", "tenant" => tenant(), "outcome" => outcome).increment(1);
+    histogram!("edgehog_reconciliation_seconds", "outcome" => outcome).record(since.elapsed());
+    for thing in mended {
+        let kind = thing.kind.clone();
+        counter!("edgehog_reconciliation_mended_total", "tenant" => tenant(), "kind" => kind).increment(1);
+    }
+    if succeeded {
+        #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 seconds")]
+        let now = chrono::Utc::now().timestamp() as f64;
+        gauge!("edgehog_reconciliation_success_timestamp_seconds", "tenant" => tenant()).set(now);
+    }
 }
 
 /// Times an operation of the storage.

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::realm_resources::{Destination, RealmResources, fingerprint};
-use crate::{Engine, Error};
+use crate::{Engine, Error, measures};
 
 /// Realms that one engine reconciles at the same time.
 const AT_ONCE: usize = 16;
@@ -310,7 +310,7 @@ async fn reconcile_claimed(engine: &Engine, holder: Uuid, claim: &Reconciliation
             (Vec::new(), Some(format!("it took more than {} minutes", LONGEST.as_secs() / 60)))
         }
     };
-    observe(claim, &mended, failure.is_none(), begun.elapsed());
+    measures::reconciled(&claim.slug, begun, &mended, failure.is_none());
     let outcome = match failure {
         None => Outcome::succeeded(mended, usual_pause(engine.0.interval)),
         Some(error) => Outcome::failed(mended, error, pause_after(claim.failures, engine.0.interval)),
@@ -322,24 +322,6 @@ async fn reconcile_claimed(engine: &Engine, holder: Uuid, claim: &Reconciliation
             let error = &error as &dyn std::error::Error;
             tracing::warn!(error, "the reconciliation could not be noted; it is done again");
         }
-    }
-}
-
-fn observe(claim: &ReconciliationClaim, mended: &[Mended], succeeded: bool, duration: Duration) {
-    let tenant = claim.slug.clone();
-    let outcome = if succeeded { "succeeded" } else { "failed" };
-    metrics::counter!("edgehog_reconciliations_total", "tenant" => tenant.clone(), "outcome" => outcome)
-        .increment(1);
-    metrics::histogram!("edgehog_reconciliation_duration_seconds").record(duration);
-    for thing in mended {
-        let kind = thing.kind.clone();
-        metrics::counter!("edgehog_reconciliation_mended_total", "tenant" => tenant.clone(), "kind" => kind)
-            .increment(1);
-    }
-    if succeeded {
-        #[expect(clippy::cast_precision_loss, reason = "times are far below 2^53 seconds")]
-        let now = chrono::Utc::now().timestamp() as f64;
-        metrics::gauge!("edgehog_reconciliation_success_timestamp_seconds", "tenant" => tenant).set(now);
     }
 }
 

@@ -4,7 +4,9 @@ mod admin;
 mod documents;
 mod graphql;
 mod http;
+mod measures;
 mod origins;
+mod rates;
 mod session;
 mod settings;
 mod subscriptions;
@@ -12,5 +14,6 @@ mod uploads;
 
 pub use graphql::{Schema, schema};
 pub use http::{Access, ServedRoute, endpoint, endpoint_with, routes};
+pub use measures::{Metrics, MetricsError, describe_metrics};
 pub use origins::{AllowedOrigin, InvalidOrigin};
 pub use settings::Settings;

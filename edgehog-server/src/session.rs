@@ -38,7 +38,10 @@ impl Session {
                 Err(refused) => Answer::Refused(refused.0),
             };
         }
-        let answer = self.documents.execute(request).await;
+        let answer = match self.documents.execute(request).await {
+            Ok(answer) => answer,
+            Err(reason) => return Answer::Refused(reason.to_json()),
+        };
         let members: Result<HashMap<String, IgnoredAny>, _> = serde_json::from_str(&answer);
         if members.is_ok_and(|members| members.contains_key("data")) {
             Answer::Executed(answer)

@@ -7,6 +7,7 @@ use edgehog_engine::VerifyingKey;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::measures::Metrics;
 use crate::origins::AllowedOrigin;
 
 /// How the endpoint serves. The default suits a server that is tried out.
@@ -30,11 +31,20 @@ pub struct Settings {
     pub(crate) draining: CancellationToken,
     pub(crate) shutdown: CancellationToken,
     pub(crate) sockets: TaskTracker,
+    pub(crate) metrics: Option<Metrics>,
 }
 
 /// What one client may ask of the server, and how long the server bears with it.
 #[derive(Clone, Debug)]
 pub(crate) struct Limits {
+    /// How long a query or mutation, or a batch of them, may take.
+    pub(crate) request: Duration,
+    /// GraphQL documents of a tenant in a second; zero is no limit.
+    pub(crate) requests_per_second: u32,
+    /// Astarte's events for a tenant in a second; zero is no limit.
+    pub(crate) events_per_second: u32,
+    /// Wrong tokens at a tenant's door in a second, before unknown ones are not looked at.
+    pub(crate) wrong_tokens_per_second: u32,
     pub(crate) sockets_per_tenant: usize,
     pub(crate) subscriptions_per_tenant: usize,
     pub(crate) subscriptions_per_socket: usize,
@@ -63,6 +73,7 @@ impl Default for Settings {
             draining: CancellationToken::new(),
             shutdown: CancellationToken::new(),
             sockets: TaskTracker::new(),
+            metrics: None,
         }
     }
 }
@@ -70,6 +81,10 @@ impl Default for Settings {
 impl Default for Limits {
     fn default() -> Self {
         Self {
+            request: Duration::from_secs(60),
+            requests_per_second: 1000,
+            events_per_second: 5000,
+            wrong_tokens_per_second: 50,
             sockets_per_tenant: 10_000,
             subscriptions_per_tenant: 50_000,
             subscriptions_per_socket: 100,
@@ -109,6 +124,44 @@ impl Settings {
     #[must_use]
     pub fn admin_key(mut self, key: Option<VerifyingKey>) -> Self {
         self.admin_key = key;
+        self
+    }
+
+    /// What `GET /metrics` tells. Without it, it tells that there is nothing to tell.
+    #[must_use]
+    pub fn metrics(mut self, metrics: Metrics) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    /// How long a GraphQL query or mutation, or a batch of them, may take.
+    #[must_use]
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.request = timeout;
+        self
+    }
+
+    /// How many GraphQL documents a tenant may have run at this server in a second, on average; twice as many may come
+    /// at once. Zero is no limit.
+    #[must_use]
+    pub fn tenant_requests_per_second(mut self, requests: u32) -> Self {
+        self.limits.requests_per_second = requests;
+        self
+    }
+
+    /// How many events this server takes from Astarte for a tenant in a second, on average; twice as many may come at
+    /// once. Zero is no limit. Astarte sends again what was too much.
+    #[must_use]
+    pub fn tenant_events_per_second(mut self, events: u32) -> Self {
+        self.limits.events_per_second = events;
+        self
+    }
+
+    /// How many wrong tokens may be tried at a tenant's door in a second, on average, before it takes no others than those
+    /// that were right a while ago. Zero is no limit.
+    #[must_use]
+    pub fn wrong_tokens_per_second(mut self, tokens: u32) -> Self {
+        self.limits.wrong_tokens_per_second = tokens;
         self
     }
 

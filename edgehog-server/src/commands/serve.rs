@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use backon::{ConstantBuilder, Retryable};
 use edgehog_engine::{Engine, Store, store};
+use edgehog_server::Metrics;
 use poem::Server;
 use poem::listener::{Acceptor, Listener, TcpListener};
 use tokio_util::sync::CancellationToken;
@@ -39,7 +40,12 @@ async fn run(config: Config, migrate: bool, told: CancellationToken) -> anyhow::
     let (store, engine) = prepared?;
     let stop = CancellationToken::new();
     let sockets = TaskTracker::new();
-    let settings = config.endpoint.draining(told.clone()).shutdown(stop.clone()).sockets(sockets.clone());
+    let settings = config
+        .endpoint
+        .metrics(Metrics::install()?)
+        .draining(told.clone())
+        .shutdown(stop.clone())
+        .sockets(sockets.clone());
     let endpoint = edgehog_server::endpoint_with(engine.clone(), settings);
     let acceptor =
         listen(config.port).await.with_context(|| format!("port {} cannot be served", config.port))?;

@@ -42,12 +42,15 @@ impl Reader<'_> {
     /// What the endpoint is told.
     pub(super) fn endpoint(&mut self, public_url: Option<&Url>) -> Option<Settings> {
         let max_upload = self.number("MAX_UPLOAD_SIZE_BYTES", 1..=u64::MAX);
+        let requests = self.number("TENANT_REQUESTS_PER_SECOND", 0..=u32::MAX);
+        let events = self.number("TENANT_EVENTS_PER_SECOND", 0..=u32::MAX);
         let origins = self.allowed_origins(public_url);
         let settings = Settings::default();
         let settings = match self.upload_directory() {
             Some(directory) => settings.upload_directory(directory),
             None => settings,
         };
+        let settings = settings.tenant_requests_per_second(requests?).tenant_events_per_second(events?);
         Some(settings.max_upload_bytes(max_upload?).allowed_origins(origins))
     }
 

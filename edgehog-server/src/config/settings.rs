@@ -81,6 +81,16 @@ pub(super) const SETTINGS: &[(&str, &[Setting])] = &[
                  or //*.example.com, with commas between them; where not given, pages of this server's own address",
             ),
             Setting::or(
+                "TENANT_REQUESTS_PER_SECOND",
+                "1000",
+                "The GraphQL documents of a tenant that this server runs in a second, on average; 0 for as many as come",
+            ),
+            Setting::or(
+                "TENANT_EVENTS_PER_SECOND",
+                "5000",
+                "Astarte's events for a tenant that this server takes in a second, on average; 0 for as many as come",
+            ),
+            Setting::or(
                 "MAX_UPLOAD_SIZE_BYTES",
                 "4000000000",
                 "The bytes that a request with files may have",

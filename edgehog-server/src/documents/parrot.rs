@@ -10,7 +10,7 @@ use futures::stream::{self, BoxStream, Stream, StreamExt};
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
-use super::Documents;
+use super::{Documents, Unanswered};
 use crate::graphql::Opened;
 use crate::uploads::Uploads;
 
@@ -54,9 +54,9 @@ impl Documents for Parrot {
         self.tenant
     }
 
-    fn execute(&self, request: Request) -> BoxFuture<'static, String> {
+    fn execute(&self, request: Request) -> BoxFuture<'static, Result<String, Unanswered>> {
         let schema = self.schema.clone();
-        Box::pin(async move { crate::graphql::to_json(&schema.execute(request).await) })
+        Box::pin(async move { Ok(crate::graphql::to_json(&schema.execute(request).await)) })
     }
 
     fn subscribe(&self, request: Request) -> BoxStream<'static, Response> {

@@ -9,6 +9,9 @@ use async_graphql::{Response, ServerError};
 /// How many selections a document may have.
 const MAX_SELECTIONS: usize = 2 * super::MAX_FIELDS;
 
+/// How many fields a document may ask for under a name of its own choice. The same field may be asked for under many.
+const MAX_ALIASES: usize = 500;
+
 /// How deep selections and fragments may lie in each other.
 const MAX_NESTING: usize = 128;
 
@@ -24,15 +27,16 @@ pub(super) fn excessive(document: &ExecutableDocument) -> Option<Response> {
 #[derive(Clone, Copy, Default)]
 struct Size {
     selections: usize,
+    aliases: usize,
     height: usize,
 }
 
 impl Size {
     /// Of what is not looked at any more.
-    const EXCESSIVE: Self = Self { selections: usize::MAX, height: usize::MAX };
+    const EXCESSIVE: Self = Self { selections: usize::MAX, aliases: usize::MAX, height: usize::MAX };
 
     const fn fits(self) -> bool {
-        self.selections <= MAX_SELECTIONS && self.height <= MAX_NESTING
+        self.selections <= MAX_SELECTIONS && self.aliases <= MAX_ALIASES && self.height <= MAX_NESTING
     }
 }
 
@@ -55,7 +59,9 @@ impl<'d> Measure<'d> {
                     self.fragment(spread.node.fragment_name.node.as_str(), depth + 1)
                 }
             };
+            let is_alias = matches!(&item.node, Selection::Field(field) if field.node.alias.is_some());
             size.selections = size.selections.saturating_add(below.selections).saturating_add(1);
+            size.aliases = size.aliases.saturating_add(below.aliases).saturating_add(is_alias.into());
             size.height = size.height.max(below.height.saturating_add(1));
         }
         size
@@ -89,6 +95,11 @@ mod tests {
         format!("{{ ...F0 }} {fragments} fragment F{length} on T {{ a }}")
     }
 
+    fn aliases(number: usize) -> String {
+        let fields: String = (0..number).map(|n| format!("a{n}: a ")).collect();
+        format!("{{ {fields} }}")
+    }
+
     #[test]
     fn documents_have_a_size() {
         for (document, expected) in [
@@ -96,6 +107,9 @@ mod tests {
             (chain(100, 1), false),
             (chain(10, 2), false),
             (chain(30, 2), true),
+            (aliases(MAX_ALIASES), false),
+            (aliases(MAX_ALIASES + 1), true),
+            (format!("{{ ...F ...F }} fragment F on Q {}", aliases(MAX_ALIASES / 2 + 1)), true),
             (chain(130, 1), true),
             (chain(20_000, 1), true),
             (format!("{{ {} }}", "a ".repeat(MAX_SELECTIONS)), false),

@@ -1,8 +1,10 @@
 //! Values of variables, before anything is done: the library misses one only where it is used, when mutations before it
 //! have been carried out.
 
-use async_graphql::parser::types::{DocumentOperations, ExecutableDocument, OperationDefinition};
+use async_graphql::parser::types::ExecutableDocument;
 use async_graphql::{Name, Pos, Response, ServerError, Value, Variables};
+
+use crate::documents::operation_of;
 
 /// The refusal of a request that leaves out what its document must have.
 pub(super) fn missing(
@@ -22,19 +24,4 @@ pub(super) fn missing(
 
 fn refusal(name: &Name, pos: Pos) -> ServerError {
     ServerError::new(format!("Variable \"{name}\": Expected non-null, found null."), Some(pos))
-}
-
-/// The operation that is to be run. What else is wrong with the choice, the library tells.
-fn operation_of<'d>(
-    document: &'d ExecutableDocument,
-    operation: Option<&str>,
-) -> Option<&'d OperationDefinition> {
-    match (&document.operations, operation) {
-        (DocumentOperations::Single(single), _) => Some(&single.node),
-        (DocumentOperations::Multiple(several), Some(name)) => several.get(name).map(|it| &it.node),
-        (DocumentOperations::Multiple(several), None) if several.len() == 1 => {
-            several.values().next().map(|it| &it.node)
-        }
-        _ => None,
-    }
 }

@@ -3,7 +3,9 @@
 use edgehog_engine::{Engine, Tenant, VerifyingKey};
 use poem::http::{HeaderMap, header};
 
+use super::State;
 use super::error::Refusal;
+use crate::rates::TooMany;
 
 /// The tenant named in a URL. One that does not exist is refused like one that is somebody else's.
 pub(crate) async fn tenant(engine: &Engine, slug: &str) -> Result<Tenant, Refusal> {
@@ -22,7 +24,7 @@ pub(crate) async fn tenant(engine: &Engine, slug: &str) -> Result<Tenant, Refusa
 }
 
 /// Lets holders of a token for the tenant pass.
-pub(crate) fn user_of(tenant: &Tenant, headers: &HeaderMap) -> Result<(), Refusal> {
+pub(crate) fn user_of(state: &State, tenant: &Tenant, headers: &HeaderMap) -> Result<(), Refusal> {
     let slug = &tenant.info().slug;
     let Some(token) = bearer(headers) else {
         tracing::info!(tenant = slug, "refused: no bearer token");
@@ -32,10 +34,25 @@ pub(crate) fn user_of(tenant: &Tenant, headers: &HeaderMap) -> Result<(), Refusa
         tracing::warn!(tenant = slug, %error, "refused: the tenant's public key is unusable; give it another one");
         Refusal::FORBIDDEN
     })?;
-    key.verify_tenant_token(token).map_err(|error| {
-        tracing::info!(tenant = slug, error = &error as &dyn std::error::Error, "refused");
-        Refusal::FORBIDDEN
-    })
+    check(state, tenant, key, token)
+}
+
+/// Checks a token, unless too many wrong ones were tried at this tenant's door.
+fn check(state: &State, tenant: &Tenant, key: &VerifyingKey, token: &str) -> Result<(), Refusal> {
+    let info = tenant.info();
+    let slug = &info.slug;
+    match state.guesses.check(info.tenant_id, token, || key.verify_tenant_token(token)) {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) => {
+            tracing::info!(tenant = slug, error = &error as &dyn std::error::Error, "refused");
+            Err(Refusal::FORBIDDEN)
+        }
+        Err(TooMany) => {
+            state.tenants.refused(tenant, "authentication");
+            tracing::info!(tenant = slug, "refused: too many wrong tokens were tried a moment ago");
+            Err(Refusal::TOO_MANY_REQUESTS)
+        }
+    }
 }
 
 /// Lets holders of a token for administrators pass. Without a key nobody is one.
@@ -97,7 +114,7 @@ pub(crate) fn accepts_json(headers: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// Lets holders of a token for the tenant open a socket. The token has come in a URL, or in a message.
-pub(crate) fn subscriber_of(tenant: &Tenant, token: &str) -> Result<(), Refusal> {
+pub(crate) fn subscriber_of(state: &State, tenant: &Tenant, token: &str) -> Result<(), Refusal> {
     let info = tenant.info();
     // Line ends may have been spelled out on the way here, in the token as in the stored key.
     let token = token.replace("\\n", "");
@@ -110,10 +127,7 @@ pub(crate) fn subscriber_of(tenant: &Tenant, token: &str) -> Result<(), Refusal>
             &respelled
         }
     };
-    key.verify_tenant_token(&token).map_err(|error| {
-        tracing::info!(tenant = info.slug, error = &error as &dyn std::error::Error, "refused");
-        Refusal::FORBIDDEN
-    })
+    check(state, tenant, key, &token)
 }
 
 #[cfg(test)]

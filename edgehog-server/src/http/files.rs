@@ -1,15 +1,18 @@
 //! Files of a storage that is a directory of this machine.
 
+use std::io;
 use std::sync::Arc;
 
 use edgehog_engine::storage::StorageError;
+use futures::{StreamExt, TryStreamExt};
 use poem::http::{StatusCode, header};
 use poem::web::{Data, Path};
 use poem::{Body, Request, Response, handler};
 use serde::Deserialize;
+use tokio_util::io::StreamReader;
 
-use super::State;
 use super::error::Refusal;
+use super::{State, body};
 
 /// What makes a URL of the storage good.
 #[derive(Deserialize)]
@@ -31,6 +34,8 @@ pub(crate) async fn serve(
     let object = storage.open_local(&key, &proof.signature, proof.expires).await.map_err(refusal)?;
     let mut response = Response::builder()
         .header(header::CONTENT_LENGTH, object.size)
+        // Pages of other origins show pictures, too.
+        .header("cross-origin-resource-policy", "cross-origin")
         // The key of a file is never used for another one.
         .header(header::CACHE_CONTROL, "private, max-age=31536000, immutable");
     for (name, value) in object.headers() {
@@ -43,7 +48,7 @@ pub(crate) async fn serve(
 #[handler]
 pub(crate) async fn receive(
     request: &Request,
-    body: Body,
+    content: Body,
     Data(state): Data<&Arc<State>>,
     Path(key): Path<String>,
 ) -> Result<StatusCode, Refusal> {
@@ -55,8 +60,9 @@ pub(crate) async fn receive(
     if declared.is_none_or(|length| length > limit) {
         return Err(Refusal::TOO_LARGE);
     }
+    let content = body::paced(content, state.settings.limits.upload).map_err(io::Error::other);
     storage
-        .receive_local(&key, &proof.signature, proof.expires, body.into_async_read())
+        .receive_local(&key, &proof.signature, proof.expires, StreamReader::new(content.boxed()))
         .await
         .map_err(refusal)?;
     Ok(StatusCode::CREATED)

@@ -9,8 +9,9 @@ use poem::http::Method;
 use poem::middleware::{NormalizePath, TrailingSlash};
 use poem::{Endpoint, EndpointExt, Response, Route, RouteMethod};
 
-use super::{State, error, files, graphql, health, layers, ready, sockets, triggers, version};
+use super::{State, error, files, graphql, health, layers, metrics, ready, sockets, triggers, version};
 use crate::admin;
+use crate::measures::Requests;
 
 /// Who may use a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,6 +82,7 @@ fn table() -> Vec<Entry> {
     use Around::{Log, LogAndCors, Nothing};
     vec![
         at(Method::GET, "/health", Anyone, Nothing, health),
+        at(Method::GET, "/metrics", Anyone, Nothing, metrics),
         at(Method::GET, "/ready", Anyone, Nothing, ready::ready),
         at(Method::GET, "/version", Anyone, LogAndCors, version),
         at(Method::GET, "/tenants/:slug/api", TenantToken, LogAndCors, graphql::serve),
@@ -114,15 +116,21 @@ fn those(around: Around) -> Route {
 }
 
 /// Serves the table.
-pub(super) fn serve(state: Arc<State>) -> BoxEndpoint<'static> {
+pub(super) fn serve(state: Arc<State>, requests: Arc<Requests>, https: bool) -> BoxEndpoint<'static> {
     let admin = admin::routes(state.engine.clone(), state.settings.admin_key.clone());
-    let logged = those(Around::Log).around(layers::observe);
-    let open = those(Around::LogAndCors).nest(admin::PREFIX, admin);
+    let observed = requests.clone();
+    let logged =
+        those(Around::Log).around(move |next, request| layers::observe(next, request, requests.clone()));
+    let open = those(Around::LogAndCors)
+        .nest(admin::PREFIX, admin)
+        .around(layers::cors)
+        .around(move |next, request| layers::observe(next, request, observed.clone()));
     those(Around::Nothing)
         .nest_no_strip("/socket", logged)
-        .nest("/", open.around(layers::cors).around(layers::observe))
+        .nest("/", open)
         .data(state)
         .with(NormalizePath::new(TrailingSlash::Trim))
         .catch_all_error(error::render)
+        .around(move |next, request| layers::secure(next, request, https))
         .boxed()
 }

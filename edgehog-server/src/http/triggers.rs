@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use edgehog_engine::{EventError, TRIGGER_SECRET_HEADER, TriggerEvent, UntrustedEvent};
+use edgehog_engine::{Event, EventError, TRIGGER_SECRET_HEADER, Tenant, TriggerEvent, UntrustedEvent};
+use metrics::counter;
 use poem::http::{HeaderValue, StatusCode};
 use poem::web::{Data, Path};
 use poem::{Body, Request, Response, handler};
@@ -21,6 +22,32 @@ pub(crate) async fn receive(
     Path(slug): Path<String>,
 ) -> Result<Response, Refusal> {
     let tenant = auth::tenant(&state.engine, &slug).await?;
+    let mut kind = "unknown";
+    let answer = take_in(request, body, state, &tenant, &mut kind).await;
+    let status = answer.as_ref().map_or_else(|refusal| refusal.0, |()| StatusCode::OK);
+    let status = match status {
+        StatusCode::OK => "200",
+        StatusCode::BAD_REQUEST => "400",
+        StatusCode::NOT_FOUND => "404",
+        StatusCode::UNPROCESSABLE_ENTITY => "422",
+        StatusCode::INTERNAL_SERVER_ERROR => "500",
+        StatusCode::SERVICE_UNAVAILABLE => "503",
+        _ => "other",
+    };
+    counter!("edgehog_trigger_events_total", "kind" => kind, "status" => status).increment(1);
+    state.tenants.event(&tenant);
+    answer.map(|()| Response::builder().status(StatusCode::OK).finish())
+}
+
+/// `kind` is set as soon as it is known.
+async fn take_in(
+    request: &Request,
+    body: Body,
+    state: &State,
+    tenant: &Tenant,
+    kind: &mut &'static str,
+) -> Result<(), Refusal> {
+    let slug = &tenant.info().slug;
     auth::accepts_json(request.headers())?;
     let mut realms = request.headers().get_all(REALM).iter();
     let (Some(Ok(realm)), None) = (realms.next().map(|realm| realm.to_str()), realms.next()) else {
@@ -42,7 +69,13 @@ pub(crate) async fn receive(
         tracing::warn!(tenant = slug, realm, error, "an event of unknown form was dropped");
         Refusal::BAD_REQUEST
     })?;
-    state.engine.ingest(&tenant, realm, &event).await.map_err(|failure| {
+    *kind = named(&event.event);
+    if !state.events.admits(tenant.info().tenant_id) {
+        tracing::warn!(tenant = slug, realm, "an event came too early, for the tenant has too many");
+        state.tenants.refused(tenant, "event");
+        return Err(Refusal::UNAVAILABLE);
+    }
+    state.engine.ingest(tenant, realm, &event).await.map_err(|failure| {
         let error = &failure as &dyn std::error::Error;
         let device = event.device_id.as_str();
         tracing::error!(
@@ -61,8 +94,21 @@ pub(crate) async fn receive(
             }
             _ => Refusal::INTERNAL,
         }
-    })?;
-    Ok(Response::builder().status(StatusCode::OK).finish())
+    })
+}
+
+/// What an event is counted as.
+const fn named(event: &Event) -> &'static str {
+    match event {
+        Event::DeviceConnected { .. } => "device_connected",
+        Event::DeviceDisconnected => "device_disconnected",
+        Event::DeviceError { .. } => "device_error",
+        Event::DeviceRegistered => "device_registered",
+        Event::DeviceDeletionStarted => "device_deletion_started",
+        Event::DeviceDeletionFinished => "device_deletion_finished",
+        Event::IncomingData { .. } => "incoming_data",
+        _ => "other",
+    }
 }
 
 /// What is shown as the secret of the realm, where that is one thing.

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_graphql::{Request, Response, ServerError, Value};
 use aws_lc_rs::digest::{SHA256, digest};
@@ -22,6 +22,7 @@ use tokio_stream::wrappers::BroadcastStream;
 
 use crate::documents::Documents;
 use crate::graphql::Opened;
+use crate::measures::{OpenSubscription, cut_off, delivered};
 use crate::settings::Limits;
 
 pub(crate) use quota::{Place, Quota};
@@ -47,10 +48,13 @@ struct Inner {
 struct Running {
     serial: u64,
     members: usize,
-    events: broadcast::Sender<Arc<str>>,
+    events: broadcast::Sender<Told>,
     opening: watch::Receiver<Opening>,
     task: AbortHandle,
 }
+
+/// An event as JSON text, and since when it waits for its subscribers.
+type Told = (Instant, Arc<str>);
 
 #[derive(Clone)]
 enum Opening {
@@ -70,9 +74,10 @@ pub(crate) struct TooSlow;
 /// One subscriber's events, each a GraphQL answer as JSON text. The subscription ends with its last subscriber.
 pub(crate) struct Subscription {
     id: Arc<str>,
-    events: BroadcastStream<Arc<str>>,
+    events: BroadcastStream<Told>,
     _membership: Membership,
     _place: Place,
+    _open: OpenSubscription,
 }
 
 impl Subscription {
@@ -86,7 +91,18 @@ impl Stream for Subscription {
     type Item = Result<Arc<str>, TooSlow>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.events.poll_next_unpin(context).map(|event| event.map(|event| event.map_err(|_| TooSlow)))
+        self.events.poll_next_unpin(context).map(|event| {
+            event.map(|told| match told {
+                Ok((since, event)) => {
+                    delivered(since);
+                    Ok(event)
+                }
+                Err(_) => {
+                    cut_off("too_slow");
+                    Err(TooSlow)
+                }
+            })
+        })
     }
 }
 
@@ -120,7 +136,9 @@ impl Hub {
             Err(_) => return Err(refused("The subscription broke off.")),
         }
         drop(opening);
-        Ok(Subscription { id, events: BroadcastStream::new(events), _membership: membership, _place: place })
+        let events = BroadcastStream::new(events);
+        let open = OpenSubscription::new();
+        Ok(Subscription { id, events, _membership: membership, _place: place, _open: open })
     }
 
     fn join(
@@ -128,7 +146,7 @@ impl Hub {
         id: &Arc<str>,
         documents: &dyn Documents,
         request: Request,
-    ) -> (Membership, broadcast::Receiver<Arc<str>>, watch::Receiver<Opening>) {
+    ) -> (Membership, broadcast::Receiver<Told>, watch::Receiver<Opening>) {
         let mut all = self.0.running();
         let running = all.entry(id.clone()).or_insert_with(|| self.begin(id, documents, request));
         running.members += 1;
@@ -161,7 +179,7 @@ async fn drive(
     stream: BoxStream<'static, Response>,
     opened: Opened,
     opening: watch::Sender<Opening>,
-    events: broadcast::Sender<Arc<str>>,
+    events: broadcast::Sender<Told>,
 ) {
     let _ends = Ends(entry);
     let mut stream = stream.fuse();
@@ -187,10 +205,10 @@ async fn drive(
     }
 }
 
-fn publish(events: &broadcast::Sender<Arc<str>>, response: &Response) {
+fn publish(events: &broadcast::Sender<Told>, response: &Response) {
     if response.errors.iter().all(is_told) {
         // Nobody may be left to listen, and this task about to end.
-        let _ = events.send(crate::graphql::to_json(response).into());
+        let _ = events.send((Instant::now(), crate::graphql::to_json(response).into()));
     }
 }
 

@@ -62,7 +62,7 @@ impl Gallery {
         let url = result["pictureUrl"].as_str().unwrap_or_else(|| panic!("{answer}"));
         let path = url.split_once("/storage/").unwrap().1;
         let picture =
-            self.server.http.get(format!("{}/storage/{path}", self.server.url)).send().await.unwrap();
+            self.server.http.get(self.server.url(&format!("/storage/{path}"))).send().await.unwrap();
         assert_eq!(picture.bytes().await.unwrap().len(), size);
         result["id"].as_str().unwrap().to_owned()
     }

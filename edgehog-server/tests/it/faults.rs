@@ -105,7 +105,7 @@ impl Load {
                 break;
             }
             let device = format!("device-{sender}-{number}");
-            let request = self.server.http.post(format!("{}/tenants/plant-one/triggers", self.server.url));
+            let request = self.server.http.post(self.server.url("/tenants/plant-one/triggers"));
             let request = request.header("Astarte-Realm", "plantone").json(&json!({
                 "device_id": device, "timestamp": "2026-01-02T03:04:05.678Z",
                 "event": { "type": "device_connected" },
@@ -170,7 +170,7 @@ impl Load {
     /// A server that cannot work for a while must not be taken for dead, and restarted.
     async fn health(&self) {
         while self.goes_on.load(Ordering::Relaxed) {
-            let request = self.server.http.get(format!("{}/health", self.server.url));
+            let request = self.server.http.get(self.server.url("/health"));
             assert_eq!(in_time(request).await.status(), 200);
             tokio::time::sleep(Duration::from_millis(20)).await;
         }

@@ -3,16 +3,18 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use edgehog_engine::{Engine, Store, StoreConfig};
 use edgehog_server::Settings;
 use futures::future::join_all;
+use poem::listener::{Listener, TcpListener};
 use serde_json::{Value, json};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions, Executor};
 use tokio_util::sync::CancellationToken;
 
-use crate::Server;
 use crate::processes::PATIENCE;
 use crate::statements::counted;
+use crate::{Server, keyring, serve};
 
 #[tokio::test]
 async fn operators_see_life_and_version() {
@@ -121,6 +123,54 @@ async fn every_answer_has_its_headers() {
     assert_eq!(refused.headers()["x-request-id"], "an-id-of-twenty-chars");
     let short = server.http.post(&url).header("x-request-id", "short").send().await.unwrap();
     assert_ne!(short.headers()["x-request-id"], "short");
+}
+
+/// An id that could pass for something else in the log is replaced; each answer has one, refusals of sockets too.
+#[tokio::test]
+async fn every_answer_has_an_id() {
+    let server = Server::start().await;
+    for path in ["/version", "/nowhere", "/tenants/plant-one/api", "/tenants/nobody/api", "/socket/websocket"]
+    {
+        for id in ["status=200 path=/tenants/x", "\"0123456789012345678901\""] {
+            let request = server.http.get(format!("{}{path}", server.url)).header("x-request-id", id);
+            let answer = request.send().await.unwrap();
+            let given = answer.headers()["x-request-id"].to_str().unwrap();
+            assert!(given != id && given.len() >= 20, "{path}: {given}");
+        }
+    }
+}
+
+/// No answer of the API is a page, a script or a picture, whatever a browser is told that it is.
+#[tokio::test]
+async fn browsers_are_told_to_be_careful() {
+    let server = Server::start().await;
+    for path in ["/health", "/metrics", "/version", "/nowhere", "/tenants/plant-one/api", "/socket/websocket"]
+    {
+        let answer = server.http.get(format!("{}{path}", server.url)).send().await.unwrap();
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("content-security-policy", "default-src 'none'; frame-ancestors 'none'"),
+            ("cross-origin-resource-policy", "same-origin"),
+        ] {
+            assert_eq!(answer.headers().get(name).map(|it| it.to_str().unwrap()), Some(value), "{path}");
+        }
+        assert!(!answer.headers().contains_key("strict-transport-security"), "{path}: it is not https");
+    }
+}
+
+/// Whoever is reached by TLS is reached by nothing else.
+#[tokio::test]
+async fn https_is_for_good() {
+    let server = Server::start().await;
+    let store =
+        Store::connect(StoreConfig::new(server.database.clone(), keyring()).pool_size(2)).await.unwrap();
+    let engine = Engine::builder(store, "https://edgehog.example".parse().unwrap()).build().unwrap();
+    let acceptor = TcpListener::bind("127.0.0.1:0").into_acceptor().await.unwrap();
+    let url = serve(acceptor, &engine, Settings::default());
+    let answer = server.http.get(format!("{url}/version")).send().await.unwrap();
+    assert_eq!(answer.headers()["strict-transport-security"], "max-age=31536000");
 }
 
 /// Whoever does not take JSON gets 406.

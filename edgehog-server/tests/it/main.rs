@@ -24,7 +24,9 @@ mod ids;
 mod isolation;
 mod led;
 mod lifecycle;
+mod limits;
 mod lists;
+mod metrics;
 mod pages;
 mod pictures;
 mod processes;
@@ -182,8 +184,7 @@ impl Server {
 }
 
 async fn engine(database: PgConnectOptions) -> EngineBuilder {
-    let keyring = Keyring::derive(&"k".repeat(32).into()).unwrap();
-    let store = Store::connect(StoreConfig::new(database, keyring).pool_size(4)).await.unwrap();
+    let store = Store::connect(StoreConfig::new(database, keyring()).pool_size(4)).await.unwrap();
     Engine::builder(store, "http://localhost:4000".parse().unwrap()).read_timeout(Duration::from_secs(2))
 }
 
@@ -198,6 +199,10 @@ fn serve(acceptor: impl Acceptor + 'static, engine: &Engine, settings: Settings)
 fn token(tenant_key: &KeyPair) -> String {
     let signing_key = SigningKey::from_pem(tenant_key.serialize_pem().as_str()).unwrap();
     mint_tenant_token(&signing_key, None).unwrap().expose_secret().to_owned()
+}
+
+fn keyring() -> Keyring {
+    Keyring::derive(&"k".repeat(32).into()).unwrap()
 }
 
 fn key_pair() -> KeyPair {

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 
-use crate::key_pair;
+use crate::{DEVICE, key_pair};
 
 /// Seals the secrets of realms.
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -30,7 +30,6 @@ pub(crate) struct Site {
 pub(crate) struct Process {
     pub(crate) child: Child,
     pub(crate) port: u16,
-    pub(crate) url: String,
     pub(crate) api: String,
     pub(crate) http: Client,
     pub(crate) token: String,
@@ -88,7 +87,7 @@ impl Site {
         command
     }
 
-    async fn serve(&self) -> Process {
+    pub(crate) async fn serve(&self) -> Process {
         self.serve_after("", &[]).await
     }
 
@@ -96,6 +95,13 @@ impl Site {
     pub(crate) async fn serve_after(&self, before: &str, vars: &[(&str, &str)]) -> Process {
         let process = self.launch(before, vars);
         process.lives().await;
+        process
+    }
+
+    pub(crate) async fn serve_with(&self, set_up: impl FnOnce(&mut Command) -> &mut Command) -> Process {
+        let mut command = self.command(&["serve"]);
+        set_up(&mut command);
+        let process = Process::start(command, &self.token).await;
         process
     }
 
@@ -118,12 +124,10 @@ impl Process {
     fn launch(mut command: Command, token: &str) -> Self {
         let port = TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port();
         command.env("PORT", port.to_string()).env("URL_HOST", "localhost");
-        let url = format!("http://127.0.0.1:{port}");
         Self {
             child: command.spawn().unwrap(),
             port,
-            api: format!("{url}/tenants/plant-one/api"),
-            url,
+            api: format!("http://127.0.0.1:{port}/tenants/plant-one/api"),
             http: Client::new(),
             token: token.to_owned(),
         }
@@ -141,22 +145,35 @@ impl Process {
 
     /// What it answers, if it does.
     pub(crate) async fn status(&self, path: &str) -> Option<u16> {
-        let answer = self.http.get(format!("{}{path}", self.url)).send().await;
+        let answer = self.http.get(self.url(path)).send().await;
         answer.ok().map(|answer| answer.status().as_u16())
     }
 
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// A request to the tenant's API, from one of its users.
+    pub(crate) fn request(&self) -> reqwest::RequestBuilder {
+        self.http.post(&self.api).bearer_auth(&self.token)
+    }
+
+    pub(crate) async fn run_or_not(&self, document: &str) -> Value {
+        let request = self.request().json(&json!({ "query": document }));
+        request.send().await.unwrap().json().await.unwrap()
+    }
+
     pub(crate) async fn run(&self, document: &str, variables: Value) -> Value {
-        let request = self.http.post(&self.api).bearer_auth(&self.token);
         let body = json!({ "query": document, "variables": variables });
-        let answer: Value = request.json(&body).send().await.unwrap().json().await.unwrap();
+        let answer: Value = self.request().json(&body).send().await.unwrap().json().await.unwrap();
         assert!(answer.get("errors").is_none(), "{answer}");
         answer["data"].clone()
     }
 
     /// What a subscription tells, as it comes.
     pub(crate) async fn watch(&self, document: &str) -> impl futures::Stream<Item = Value> + Unpin + use<> {
-        let request = self.http.post(&self.api).bearer_auth(&self.token);
-        let request = request.header("Accept", "text/event-stream").json(&json!({ "query": document }));
+        let request =
+            self.request().header("Accept", "text/event-stream").json(&json!({ "query": document }));
         let answer = request.send().await.unwrap();
         assert_eq!(answer.status(), 200);
         let mut text = String::new();
@@ -237,4 +254,26 @@ async fn changes_reach_subscribers_of_other_processes() {
                   { result { id } } }";
     successor.run(create, json!({})).await;
     assert_eq!(told(&mut events, 1).await, [("created".to_owned(), 7)]);
+}
+
+/// Whatever is said of a request, however deep in the work for it, is said under its id.
+#[tokio::test]
+async fn each_line_of_a_request_has_its_id() {
+    let site = Site::new().await;
+    let log = site.keys.path().join("log");
+    let file = std::fs::File::create(&log).unwrap();
+    let process = site.serve_with(|command| command.env("RUST_LOG", "info").stdout(file)).await;
+    let event = json!({
+        "device_id": DEVICE, "timestamp": "2026-01-02T03:04:05.678Z", "event": { "type": "device_connected" },
+    });
+    let event = process.http.post(process.url("/tenants/plant-one/triggers")).json(&event);
+    assert_eq!(event.header("Astarte-Realm", "plantone").send().await.unwrap().status(), 200);
+    let id = "an-id-of-twenty-chars";
+    let query = json!({ "query": "{ devices { edges { node { osInfo { name } } } } }" });
+    let answer = process.request().header("x-request-id", id).json(&query).send().await.unwrap();
+    assert_eq!((answer.status().as_u16(), &answer.headers()["x-request-id"]), (200, &id.parse().unwrap()));
+    let text = std::fs::read_to_string(&log).unwrap();
+    let read = |line: &str| line.contains("a device could not be read from Astarte") && line.contains(id);
+    assert!(text.lines().any(read), "{text}");
+    assert!(text.lines().any(|line| line.contains("answered") && line.contains(id)), "{text}");
 }

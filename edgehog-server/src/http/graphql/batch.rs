@@ -6,7 +6,7 @@ use futures::stream::{self, StreamExt};
 use serde_json::{Map, Value};
 
 use super::parameters::{Parameters, Unusable};
-use crate::documents::{Documents, kind};
+use crate::documents::{Documents, Unanswered, kind};
 use crate::uploads::Uploads;
 
 /// How many documents a batch may have.
@@ -32,6 +32,7 @@ pub(super) async fn answer(documents: &dyn Documents, elements: Vec<Value>) -> R
     let answers: Vec<String> = stream::iter(elements)
         .map(|Element { beside, operation }| async move {
             let answer = documents.execute(operation.data(Uploads::default())).await;
+            let answer = answer.unwrap_or_else(Unanswered::to_json);
             with_payload(&beside, &answer)
         })
         .buffered(if in_order { 1 } else { AT_ONCE })

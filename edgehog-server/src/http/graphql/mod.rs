@@ -21,7 +21,7 @@ use super::auth::{self, Wish};
 use super::body;
 use super::error::Refusal;
 use super::{State, session};
-use crate::documents::kind;
+use crate::documents::{Unanswered, kind};
 use crate::session::{Answer, Session};
 use crate::settings::Settings;
 use crate::uploads::Uploads;
@@ -36,7 +36,7 @@ pub(crate) async fn serve(
 ) -> Result<Response, Refusal> {
     let tenant = auth::tenant(&state.engine, &slug).await?;
     let wish = auth::wish(request.headers())?;
-    auth::user_of(&tenant, request.headers())?;
+    auth::user_of(state, &tenant, request.headers())?;
     let door = Door { session: session(state, tenant), settings: state.settings.clone(), wish };
     let span = tracing::info_span!("graphql", tenant = slug);
     async {
@@ -71,7 +71,7 @@ impl Door {
     /// Queries in the URL.
     pub(crate) async fn get(&self, request: &Request) -> Result<Response, Refusal> {
         let parameters = Parameters::from_form(request.uri().query().unwrap_or_default().as_bytes())?;
-        Ok(self.answer(Method::GET, parameters, Uploads::default()).await)
+        self.answer(Method::GET, parameters, Uploads::default()).await
     }
 
     /// JSON, a form with or without files, or the document itself under any other type.
@@ -92,10 +92,13 @@ impl Door {
                 if body.trim_ascii_start().starts_with(b"[") {
                     let elements: Vec<Value> =
                         serde_json::from_slice(&body).map_err(|_| Refusal::BAD_REQUEST)?;
-                    return Ok(match batch::answer(self.session.documents.as_ref(), elements).await {
-                        Ok(answer) => json(answer),
-                        Err(unusable) => unusable.into_response(),
-                    });
+                    let answers = batch::answer(self.session.documents.as_ref(), elements);
+                    // Each of them has its time, but not all of them one after the other.
+                    let answers = tokio::time::timeout(self.settings.limits.request, answers).await;
+                    return match answers.map_err(|_| Unanswered::TooSlow)? {
+                        Ok(answer) => Ok(json(answer)),
+                        Err(unusable) => Ok(unusable.into_response()),
+                    };
                 }
                 serde_json::from_slice(&body).map_err(|_| Refusal::BAD_REQUEST)?
             }
@@ -106,17 +109,22 @@ impl Door {
                 Parameters { query: Some(document), ..Parameters::default() }
             }
         };
-        Ok(self.answer(Method::POST, parameters, uploads).await)
+        self.answer(Method::POST, parameters, uploads).await
     }
 
-    async fn answer(&self, method: Method, parameters: Parameters, uploads: Uploads) -> Response {
+    async fn answer(
+        &self,
+        method: Method,
+        parameters: Parameters,
+        uploads: Uploads,
+    ) -> Result<Response, Refusal> {
         let mut operation = match parameters.into_operation() {
             Ok(operation) => operation.data(uploads),
-            Err(unusable) => return unusable.into_response(),
+            Err(unusable) => return Ok(unusable.into_response()),
         };
         let kind = kind(&mut operation);
         tracing::debug!(operation = operation.operation_name, kind = ?kind, "asked");
-        match kind {
+        Ok(match kind {
             Some(OperationType::Mutation) if method == Method::GET => Unusable::METHOD.into_response(),
             Some(OperationType::Subscription) if method == Method::GET && !self.wish.events => {
                 Unusable::METHOD.into_response()
@@ -127,12 +135,22 @@ impl Door {
                 }
                 Answer::Executed(answer) | Answer::Refused(answer) => self.whole(answer),
             },
-            _ => self.whole(self.session.documents.execute(operation).await),
-        }
+            _ => self.whole(self.session.documents.execute(operation).await?),
+        })
     }
 
     fn whole(&self, answer: String) -> Response {
         if self.wish.json { json(answer) } else { events::of_answer(&answer) }
+    }
+}
+
+impl From<Unanswered> for Refusal {
+    fn from(reason: Unanswered) -> Self {
+        match reason {
+            Unanswered::TooMany => Self::TOO_MANY_REQUESTS,
+            Unanswered::TooSlow => Self::GATEWAY_TIMEOUT,
+            Unanswered::Broken => Self::INTERNAL,
+        }
     }
 }
 

@@ -5,7 +5,6 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use futures::stream::{self, Stream, StreamExt};
 use multer::bytes::Bytes;
@@ -14,7 +13,7 @@ use poem::Body;
 use tokio::io::AsyncWriteExt;
 
 use super::parameters::Parameters;
-use crate::http::body::MAX_BODY;
+use crate::http::body::{MAX_BODY, Stalled, paced};
 use crate::http::error::Refusal;
 use crate::settings::Settings;
 use crate::uploads::{Upload, Uploads};
@@ -31,12 +30,10 @@ const MAX_HEADERS: usize = 1_000_000;
 /// Why the parser gets no more of a body.
 #[derive(Debug, thiserror::Error)]
 enum Broken {
-    #[error("the client fell silent")]
-    Silent,
     #[error("the body has too much that belongs to no part")]
     Shapeless,
-    #[error("the body broke off")]
-    Off(#[source] io::Error),
+    #[error(transparent)]
+    Stalled(#[from] Stalled),
 }
 
 /// A form that is being read.
@@ -54,7 +51,7 @@ pub(super) async fn read(
     settings: &Settings,
 ) -> Result<(Parameters, Uploads), Refusal> {
     let unclaimed = Arc::<AtomicUsize>::default();
-    let source = paced(body.into_bytes_stream(), settings.limits.upload, unclaimed.clone());
+    let source = piece_by_piece(paced(body, settings.limits.upload), unclaimed.clone());
     let limit = SizeLimit::new().whole_stream(settings.max_upload_bytes);
     let mut parts = Multipart::with_constraints(source, boundary, Constraints::new().size_limit(limit));
     let mut form = Form { directory: &settings.upload_directory, unclaimed, text: MAX_BODY };
@@ -122,23 +119,17 @@ impl Form<'_> {
 
 /// Hands a body on piece by piece. The parser takes all that it can get at once: after each piece it is told to wait, so
 /// that the piece is on the disk before the next one is in memory.
-fn paced(
-    body: impl Stream<Item = io::Result<Bytes>> + Send + 'static,
-    patience: Duration,
+fn piece_by_piece(
+    body: impl Stream<Item = Result<Bytes, Stalled>> + Send + 'static,
     unclaimed: Arc<AtomicUsize>,
 ) -> impl Stream<Item = Result<Bytes, Broken>> + Send + 'static {
     stream::unfold((body.boxed(), unclaimed), move |(mut body, unclaimed)| async move {
         tokio::task::yield_now().await;
-        let piece = match tokio::time::timeout(patience, body.next()).await {
-            Ok(None) => return None,
-            Ok(Some(Ok(bytes)))
-                if unclaimed.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len() > MAX_HEADERS =>
-            {
+        let piece = match body.next().await? {
+            Ok(bytes) if unclaimed.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len() > MAX_HEADERS => {
                 Err(Broken::Shapeless)
             }
-            Ok(Some(Ok(bytes))) => Ok(bytes),
-            Ok(Some(Err(error))) => Err(Broken::Off(error)),
-            Err(_) => Err(Broken::Silent),
+            piece => piece.map_err(Broken::from),
         };
         Some((piece, (body, unclaimed)))
     })
@@ -148,7 +139,7 @@ fn refusal(error: multer::Error) -> Refusal {
     match error {
         multer::Error::StreamSizeExceeded { .. } => Refusal::TOO_LARGE,
         multer::Error::StreamReadFailed(broken) => match broken.downcast_ref() {
-            Some(Broken::Silent) => Refusal::REQUEST_TIMEOUT,
+            Some(Broken::Stalled(Stalled::Silent)) => Refusal::REQUEST_TIMEOUT,
             Some(Broken::Shapeless) => Refusal::TOO_LARGE,
             _ => Refusal::BAD_REQUEST,
         },

@@ -12,6 +12,9 @@ use url::form_urlencoded;
 
 use crate::http::error::Refusal;
 
+/// The values that the variables of a document may have, in lists and objects.
+const MAX_VALUES: usize = 100_000;
+
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Parameters {
@@ -33,6 +36,7 @@ impl Unusable {
     const DOCUMENT: Self = Self(StatusCode::BAD_REQUEST, "The request has no GraphQL document.");
     pub(super) const METHOD: Self =
         Self(StatusCode::METHOD_NOT_ALLOWED, "Only queries can be run by this method; use POST.");
+    const LARGE: Self = Self(StatusCode::BAD_REQUEST, "The variables have too many values.");
     const VARIABLES: Self = Self(StatusCode::BAD_REQUEST, "The variables must be a JSON object.");
 }
 
@@ -68,11 +72,25 @@ impl Parameters {
         if !(variables.is_object() || variables.is_null()) {
             return Err(Unusable::VARIABLES);
         }
+        // A value takes some ten times the memory that it takes as text.
+        if count(&variables, MAX_VALUES) >= MAX_VALUES {
+            return Err(Unusable::LARGE);
+        }
         let operation = Request::new(document).variables(Variables::from_json(variables));
         Ok(match self.operation_name.filter(|name| !name.is_empty()) {
             Some(name) => operation.operation_name(name),
             None => operation,
         })
+    }
+}
+
+/// The values in a value, itself among them; not many more than `limit` are counted. JSON of ours has an end of its depth.
+fn count(value: &Value, limit: usize) -> usize {
+    let add = |sum: usize, value| if sum < limit { sum + count(value, limit - sum) } else { sum };
+    match value {
+        Value::Array(values) => values.iter().fold(1, add),
+        Value::Object(members) => members.values().fold(1, add),
+        _ => 1,
     }
 }
 

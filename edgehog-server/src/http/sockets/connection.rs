@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_stream::StreamMap;
 
 use super::protocol::{Action, Call, Outcome, Protocol};
+use crate::measures::{OpenSocket, cut_off};
 use crate::session::{Answer, Session};
 use crate::settings::Settings;
 use crate::subscriptions::{Subscription, TooSlow};
@@ -58,6 +59,7 @@ where
     S: Stream<Item = io::Result<Message>> + Sink<Message, Error = io::Error> + Send + Unpin,
     P: Protocol,
 {
+    let _open = OpenSocket::new(protocol.name());
     let (sink, frames) = socket.split();
     let now = Instant::now();
     let mut connection = Connection {
@@ -173,6 +175,7 @@ where
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(Gone),
             Err(_) => {
+                cut_off("not_reading");
                 tracing::info!("a client that does not read was cut off");
                 Err(Gone)
             }

@@ -24,6 +24,7 @@ use self::protocol::Protocol;
 use self::standard::{Dialect, Standard};
 use super::error::Refusal;
 use super::{State, auth, session};
+use crate::measures::socket_refused;
 use crate::origins;
 use crate::session::Session;
 use crate::settings::Settings;
@@ -44,8 +45,13 @@ pub(crate) async fn phoenix_socket(
     let state = state.0;
     match phoenix_user(state, request).await {
         Ok((tenant, version)) => open(state, tenant, socket, Phoenix::new(version), &[]),
-        Err(Refusal(StatusCode::INTERNAL_SERVER_ERROR)) => Refusal::INTERNAL.0.into(),
-        Err(_) => StatusCode::FORBIDDEN.into(),
+        Err(refusal) => {
+            socket_refused("forbidden");
+            match refusal {
+                Refusal(StatusCode::INTERNAL_SERVER_ERROR) => Refusal::INTERNAL.0.into(),
+                _ => StatusCode::FORBIDDEN.into(),
+            }
+        }
     }
 }
 
@@ -67,7 +73,7 @@ async fn phoenix_user(state: &State, request: &Request) -> Result<(Tenant, phoen
     let token = parameter(request, "token").ok_or(Refusal::FORBIDDEN)?;
     let slug = parameter(request, "tenant").ok_or(Refusal::FORBIDDEN)?;
     let tenant = auth::tenant(&state.engine, &slug).await?;
-    auth::subscriber_of(&tenant, &token)?;
+    auth::subscriber_of(state, &tenant, &token)?;
     Ok((tenant, version))
 }
 
@@ -85,13 +91,13 @@ pub(crate) async fn standard_socket(
     let token = auth::bearer(request.headers()).map(str::to_owned);
     let token = token.or_else(|| parameter(request, "token").map(Cow::into_owned));
     if let Some(token) = &token {
-        auth::subscriber_of(&tenant, token)?;
+        auth::subscriber_of(state, &tenant, token).inspect_err(|_| socket_refused("forbidden"))?;
     }
     let known = token.is_some();
     let dialect = dialect(request.headers()).ok_or(Refusal::BAD_REQUEST)?;
-    let user = tenant.clone();
+    let (door, user) = (state.clone(), tenant.clone());
     let admits = move |given: Option<&str>| match given {
-        Some(token) => auth::subscriber_of(&user, token).is_ok(),
+        Some(token) => auth::subscriber_of(&door, &user, token).is_ok(),
         None => known,
     };
     Ok(open(state, tenant, socket, Standard::new(dialect, admits), &[dialect.name()]))
@@ -113,6 +119,8 @@ fn open(
     let Ok(socket) = socket else { return Refusal::BAD_REQUEST.as_response() };
     let slug = tenant.info().slug.clone();
     let Some(place) = state.sockets.take(tenant.info().tenant_id) else {
+        socket_refused("too_many");
+        state.tenants.refused(&tenant, "socket");
         tracing::warn!(tenant = slug, "a socket was refused: the tenant has too many");
         return StatusCode::TOO_MANY_REQUESTS.into();
     };

@@ -197,6 +197,10 @@ impl Protocol for Phoenix {
     /// Clients send a heartbeat.
     const PINGS: bool = false;
 
+    fn name(&self) -> &'static str {
+        "phoenix"
+    }
+
     fn is_greeted(&self) -> bool {
         true
     }

@@ -32,6 +32,9 @@ pub(super) trait Protocol: Send {
     /// Whether the server asks for signs of life, where clients give none by themselves.
     const PINGS: bool;
 
+    /// What the protocol is called.
+    fn name(&self) -> &'static str;
+
     /// Whether the client has said who it is.
     fn is_greeted(&self) -> bool;
 

@@ -145,6 +145,10 @@ impl<A: Fn(Option<&str>) -> bool + Send> Protocol for Standard<A> {
     /// Most clients are silent unless they are asked.
     const PINGS: bool = true;
 
+    fn name(&self) -> &'static str {
+        self.dialect.name()
+    }
+
     fn is_greeted(&self) -> bool {
         self.admitted
     }
