@@ -6,6 +6,8 @@ mod graphql;
 mod http;
 mod measures;
 mod origins;
+#[cfg(feature = "otel")]
+pub mod otel;
 mod rates;
 mod session;
 mod settings;

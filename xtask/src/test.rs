@@ -44,6 +44,9 @@ const SCHEMATHESIS: Program = Program {
 /// `PROGRAM postgres --faults`.
 const FAULTY_DATABASE: &str = "EDGEHOG_FAULTY_DATABASE";
 
+/// What is left out of the programs as a rule is tested with the rest; the lints look at the programs without it, too.
+const FEATURES: [&str; 2] = ["--features", "edgehog-server/otel"];
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Do without the real device runtime; the tests that need it will fail and say so
@@ -99,7 +102,11 @@ async fn build_and_test(args: &Args, server: &Server, interrupt: &Interrupt) -> 
 async fn build(cargo_args: &[String], interrupt: &Interrupt) -> Result<()> {
     let mut build = workspace::cargo();
     build.args(["build", "--workspace"]);
-    build.arg(if selects_packages(cargo_args) { "--bins" } else { "--all-targets" });
+    if selects_packages(cargo_args) {
+        build.arg("--bins");
+    } else {
+        build.arg("--all-targets").args(FEATURES);
+    }
     process::run_ok(build, interrupt).await
 }
 
@@ -107,7 +114,7 @@ fn test_command(cargo_args: &[String]) -> Command {
     let mut test = workspace::cargo();
     test.arg("test");
     if !selects_packages(cargo_args) {
-        test.arg("--workspace");
+        test.arg("--workspace").args(FEATURES);
     }
     test.args(cargo_args);
     test
@@ -162,8 +169,11 @@ mod tests {
                 command.as_std().get_args().map(|arg| arg.to_string_lossy().into_owned()).collect();
             args.join(" ")
         };
-        assert_eq!(args(""), "test --workspace");
-        assert_eq!(args("name -- --nocapture"), "test --workspace name -- --nocapture");
+        assert_eq!(args(""), "test --workspace --features edgehog-server/otel");
+        assert_eq!(
+            args("name -- --nocapture"),
+            "test --workspace --features edgehog-server/otel name -- --nocapture"
+        );
         assert_eq!(args("-p edgehog-store name"), "test -p edgehog-store name");
     }
 }

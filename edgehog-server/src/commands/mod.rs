@@ -12,7 +12,7 @@ use edgehog_engine::{HttpConfig, SigningKey, Store, mint_admin_token, mint_tenan
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::config::{self, Config, Given};
-use crate::logging;
+use crate::logging::{self, Log};
 
 /// How long a server on this machine may take to say that it lives.
 const ALIVE: Duration = Duration::from_secs(5);
@@ -83,8 +83,10 @@ impl Command {
     pub(crate) async fn run(self) -> anyhow::Result<()> {
         match self.action {
             Action::Serve { no_migrate, given } => {
-                logging::to_stdout(&given);
-                serve::serve(&given, !no_migrate).await
+                let log = Log::start(&given)?;
+                let served = serve::serve(&given, !no_migrate).await;
+                log.finish().await;
+                served
             }
             Action::CheckConfig(given) => {
                 logging::to_stderr(&given);

@@ -27,6 +27,8 @@ pub(crate) async fn observe<E: Endpoint>(
     let method = request.method().clone();
     let path = request.original_uri().path().to_owned();
     let span = tracing::info_span!("request", request_id = %id, %method, path);
+    #[cfg(feature = "otel")]
+    crate::otel::adopt(&span, request.headers());
     async move {
         let in_flight = requests.begin(&method, announced(&request));
         let begun = Instant::now();
@@ -43,6 +45,8 @@ pub(crate) async fn observe<E: Endpoint>(
         } else {
             tracing::info!(status, milliseconds, "answered");
         }
+        #[cfg(feature = "otel")]
+        crate::otel::answered(&tracing::Span::current(), route.as_ref(), response.status());
         in_flight.answered(route, response.status());
         if let Ok(id) = HeaderValue::from_str(&id) {
             response.headers_mut().insert(REQUEST_ID, id);

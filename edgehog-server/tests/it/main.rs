@@ -27,6 +27,8 @@ mod lifecycle;
 mod limits;
 mod lists;
 mod metrics;
+#[cfg(feature = "otel")]
+mod otel;
 mod pages;
 mod pictures;
 mod processes;
