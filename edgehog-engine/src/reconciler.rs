@@ -180,6 +180,7 @@ impl Reconciler {
             }
             let claimed = async {
                 if !expected {
+                    self.seal_secrets().await?;
                     let spread = SPREAD.min(self.engine.0.interval / 4);
                     self.registry().reconciliation_expect(&self.settings, spread).await?;
                     expected = true;
@@ -203,6 +204,15 @@ impl Reconciler {
                 _ => {}
             }
         }
+    }
+
+    /// Seals what earlier versions left readable.
+    async fn seal_secrets(&self) -> Result<(), edgehog_store::Error> {
+        let done = self.registry().secrets_seal().await?;
+        if !done.sealed.is_empty() {
+            tracing::info!(realms = done.sealed.len(), "the secrets of realms are sealed from now on");
+        }
+        Ok(())
     }
 
     async fn renew(&self, jobs: &mut Jobs) {

@@ -1,7 +1,7 @@
 //! The operations, each in a few lines: what comes in is read elsewhere, and what it means is the engine's affair.
 
 use edgehog_engine::store::Tenant;
-use edgehog_engine::{Engine, TenantId};
+use edgehog_engine::{Engine, Reconciliation, TenantId};
 use poem::Request;
 use poem::http::{StatusCode, header};
 use poem_openapi::param::Path;
@@ -12,6 +12,7 @@ use super::documents::{JsonApi, TenantDocument, TenantList};
 use super::list::{self, Fields, Filter, Page, Parameter, Sort};
 use super::new_tenant::{self, Submitted};
 use super::problem::{ErrorDocument, Failure, Kind, Problem, Refusal};
+use super::reconciliations::{Known, ReconciliationDocument, Requested};
 
 pub(super) struct Admin {
     pub(super) engine: Engine,
@@ -32,12 +33,14 @@ impl Found {
     fn new(tenant: Option<Tenant>, request: &Request, fields: &Fields) -> Self {
         match tenant {
             Some(tenant) => Self::Tenant(JsonApi(TenantDocument::new(tenant, fields, own_url(request)))),
-            None => {
-                let problem = Problem::new(Kind::NotFound, "there is no tenant with this id");
-                Self::Nothing(JsonApi(ErrorDocument::from(&Failure::from(problem))))
-            }
+            None => Self::Nothing(no_tenant()),
         }
     }
+}
+
+fn no_tenant() -> JsonApi<ErrorDocument> {
+    let problem = Problem::new(Kind::NotFound, "there is no tenant with this id");
+    JsonApi(ErrorDocument::from(&Failure::from(problem)))
 }
 
 #[derive(ApiResponse)]
@@ -151,6 +154,48 @@ impl Admin {
             tracing::info!(tenant = tenant.slug, "an administrator deleted a tenant");
         }
         Ok(Found::new(deleted, request, &Fields::all()))
+    }
+
+    /// Tells how the tenant's realm is: when it was looked at last, what was mended, what is wrong
+    #[oai(path = "/tenants/:id/reconciliation", method = "get", operation_id = "getReconciliation")]
+    async fn reconciliation(
+        &self,
+        request: &Request,
+        /// The tenant's number.
+        id: Path<String>,
+    ) -> Result<Known, Failure> {
+        Ok(match self.known(&id).await? {
+            Some(known) => Known::Reconciliation(ReconciliationDocument::new(known, None, own_url(request))),
+            None => Known::Nothing(no_tenant()),
+        })
+    }
+
+    /// Has a server look at the tenant's realm now, and in full
+    #[oai(path = "/tenants/:id/reconciliation", method = "post", operation_id = "requestReconciliation")]
+    async fn request_reconciliation(
+        &self,
+        request: &Request,
+        /// The tenant's number.
+        id: Path<String>,
+    ) -> Result<Requested, Failure> {
+        let requested_at = match tenant_id(&id) {
+            Some(id) => self.engine.request_reconciliation(id).await,
+            None => Ok(None),
+        };
+        let requested_at = requested_at.map_err(|error| Problem::internal(&error))?;
+        Ok(match (requested_at, self.known(&id).await?) {
+            (Some(at), Some(known)) => {
+                Requested::Accepted(ReconciliationDocument::new(known, Some(at), own_url(request)))
+            }
+            _ => Requested::Nothing(no_tenant()),
+        })
+    }
+}
+
+impl Admin {
+    async fn known(&self, id: &str) -> Result<Option<Reconciliation>, Failure> {
+        let Some(id) = tenant_id(id) else { return Ok(None) };
+        Ok(self.engine.reconciliation(id).await.map_err(|error| Problem::internal(&error))?)
     }
 }
 

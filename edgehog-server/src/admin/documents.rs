@@ -81,16 +81,22 @@ pub(super) struct TenantDocument {
 
 /// Where a document was got from.
 #[derive(Object)]
-struct OwnLink {
+pub(super) struct OwnLink {
     #[oai(rename = "self")]
     own: String,
+}
+
+impl OwnLink {
+    pub(super) const fn new(own: String) -> Self {
+        Self { own }
+    }
 }
 
 impl TenantDocument {
     /// About `tenant`, in answer to a request for the URL `own`.
     pub(super) fn new(tenant: Tenant, fields: &Fields, own: String) -> Self {
         let data = TenantResource::new(tenant, fields);
-        Self { data, jsonapi: Version::default(), links: OwnLink { own }, meta: Empty {} }
+        Self { data, jsonapi: Version::default(), links: OwnLink::new(own), meta: Empty {} }
     }
 }
 

@@ -7,6 +7,7 @@ mod list;
 mod media;
 mod new_tenant;
 mod problem;
+mod reconciliations;
 
 use std::sync::Arc;
 
@@ -24,13 +25,15 @@ use crate::http::{Access, auth};
 pub(crate) const PREFIX: &str = "/admin-api/v1";
 
 /// All operations, for the table of routes.
-pub(crate) const OPERATIONS: [(Method, &str, Access); 6] = [
+pub(crate) const OPERATIONS: [(Method, &str, Access); 8] = [
     (Method::GET, "/admin-api/v1/open_api", Access::Anyone),
     (Method::GET, "/admin-api/v1/swagger", Access::Anyone),
     (Method::GET, "/admin-api/v1/tenants", Access::AdminToken),
     (Method::POST, "/admin-api/v1/tenants", Access::AdminToken),
     (Method::GET, "/admin-api/v1/tenants/:id", Access::AdminToken),
     (Method::DELETE, "/admin-api/v1/tenants/:id", Access::AdminToken),
+    (Method::GET, "/admin-api/v1/tenants/:id/reconciliation", Access::AdminToken),
+    (Method::POST, "/admin-api/v1/tenants/:id/reconciliation", Access::AdminToken),
 ];
 
 /// The page has all that it needs in itself, and asks nobody but this server.

@@ -49,7 +49,7 @@ struct NewTenantAttributes {
     /// The language in which texts without a language tag are meant; `en-US` where not given.
     #[oai(nullable)]
     default_locale: Option<String>,
-    /// PEM of the key that verifies the tokens of the tenant's users: RSA, P-256 or P-384.
+    /// PEM of the key that verifies the tokens of the tenant's users: RSA, P-256, P-384 or P-521.
     #[oai(validator(min_length = 1))]
     public_key: String,
     astarte_config: AstarteConfig,
@@ -64,9 +64,13 @@ struct AstarteConfig {
     /// The realm's name.
     #[oai(validator(pattern = "^[a-z][a-z0-9]{0,47}$"))]
     realm_name: String,
-    /// PEM of the realm's private key: RSA, P-256 or P-384. It is never shown again.
+    /// PEM of the realm's private key: RSA, P-256, P-384 or P-521. It is never shown again.
     #[oai(validator(min_length = 1))]
     realm_private_key: String,
+    /// Whether Astarte must show a secret with the realm's events, which the triggers have that are installed; `true`
+    /// where not given. Not where somebody else installs the triggers.
+    #[oai(nullable)]
+    authenticate_triggers: Option<bool>,
 }
 
 /// A body that came in, as bytes.
@@ -175,15 +179,27 @@ impl Form {
         let slug = self.unique_text(attributes, ATTRIBUTES, "slug");
         let locale = self.optional_text(attributes, ATTRIBUTES, "default_locale");
         let public_key = self.text(attributes, ATTRIBUTES, "public_key");
-        let known = ["base_api_url", "realm_name", "realm_private_key"];
+        let known = ["base_api_url", "realm_name", "realm_private_key", "authenticate_triggers"];
         let config = self.member(attributes, ATTRIBUTES, "astarte_config", &known);
         let base_api_url = self.unique_text(config, CONFIG, "base_api_url");
         let realm_name = self.text(config, CONFIG, "realm_name");
         let realm_private_key = self.untrimmed_text(config, CONFIG, "realm_private_key").into();
         let new = NewTenant::new(name, slug, public_key, base_api_url, realm_name, realm_private_key);
+        let new = new.authenticate_triggers(self.flag(config, CONFIG, "authenticate_triggers", true));
         match locale {
             Some(locale) => new.default_locale(locale),
             None => new,
+        }
+    }
+
+    fn flag(&mut self, of: Members<'_>, place: &str, name: &str, otherwise: bool) -> bool {
+        match given(of, name) {
+            None => otherwise,
+            Some(Value::Bool(flag)) => *flag,
+            Some(_) => {
+                self.problem(Kind::InvalidBody, &format!("{place}/{name}"), "must be true or false");
+                otherwise
+            }
         }
     }
 

@@ -2,6 +2,7 @@ use super::*;
 
 const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://user:secret@127.0.0.1:1/edgehog");
 const HOST: (&str, &str) = ("URL_HOST", "localhost");
+const KEYS: (&str, &str) = ("EDGEHOG_ENCRYPTION_KEYS", "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
 
 fn mistakes(variables: &[(&str, &str)]) -> Vec<String> {
     match Config::read(&Given::of(variables)) {
@@ -16,11 +17,11 @@ fn named(variables: &[(&str, &str)]) -> Vec<String> {
     mistakes(variables).iter().map(first_word).collect()
 }
 
-/// Two settings are enough, and all others have a value that suits.
+/// Three settings are enough, and all others have a value that suits.
 #[test]
 fn little_is_asked() {
-    assert_eq!(mistakes(&[DATABASE, HOST]), [""; 0]);
-    let config = Config::read(&Given::of(&[DATABASE, HOST])).unwrap();
+    assert_eq!(mistakes(&[DATABASE, HOST, KEYS]), [""; 0]);
+    let config = Config::read(&Given::of(&[DATABASE, HOST, KEYS])).unwrap();
     assert_eq!(config.public_url.as_str(), "https://localhost/");
     assert_eq!((config.port, config.store.pool_size), (4000, 10));
     assert_eq!((config.shutdown_delay.as_secs(), config.shutdown_grace.as_secs()), (0, 10));
@@ -29,8 +30,9 @@ fn little_is_asked() {
 /// Each mistake is told by the name of its setting, and a value that is nothing but blanks is none.
 #[test]
 fn mistakes_are_told_by_name() {
-    const PARTS: [(&str, &str); 5] = [
+    const PARTS: [(&str, &str); 6] = [
         HOST,
+        KEYS,
         ("DATABASE_HOSTNAME", "127.0.0.1"),
         ("DATABASE_NAME", "edgehog"),
         ("DATABASE_USERNAME", "edgehog"),
@@ -39,14 +41,14 @@ fn mistakes_are_told_by_name() {
     const TLS: [(&str, &str); 2] = [("DATABASE_ENABLE_SSL", "true"), ("DATABASE_SSL_VERIFY", "true")];
     assert_eq!(named(&PARTS), [""; 0]);
     let parts = ["DATABASE_HOSTNAME", "DATABASE_NAME", "DATABASE_USERNAME", "DATABASE_PASSWORD"];
-    assert_eq!(named(&[HOST]), parts);
-    assert_eq!(named(&[HOST, ("DATABASE_URL", " "), ("DATABASE_NAME", "")]), parts);
-    assert_eq!(named(&[DATABASE]), ["URL_HOST"]);
+    assert_eq!(named(&[HOST, KEYS]), parts);
+    assert_eq!(named(&[HOST, KEYS, ("DATABASE_URL", " "), ("DATABASE_NAME", "")]), parts);
+    assert_eq!(named(&[DATABASE, KEYS]), ["URL_HOST"]);
     assert_eq!(named(&[&PARTS[..], &TLS].concat()), ["DATABASE_SSL_VERIFY"]);
     let file = ("DATABASE_SSL_CACERTFILE", file!());
     let nowhere = ("DATABASE_SSL_CACERTFILE", "/nowhere");
     assert_eq!(named(&[&PARTS[..], &TLS, &[nowhere]].concat()), ["DATABASE_SSL_CACERTFILE"]);
-    assert_eq!(named(&[&[DATABASE, HOST], &TLS[..], &[file]].concat()), ["DATABASE_SSL_CACERTFILE"]);
+    assert_eq!(named(&[&[DATABASE, HOST, KEYS], &TLS[..], &[file]].concat()), ["DATABASE_SSL_CACERTFILE"]);
     for (name, value) in [
         ("DATABASE_URL", "http://user:secret@host/"),
         ("DATABASE_ENABLE_SSL", "yes"),
@@ -68,12 +70,16 @@ fn mistakes_are_told_by_name() {
         ("ADMIN_JWT_PUBLIC_KEY_PATH", "-----BEGIN PUBLIC KEY-----"),
         ("SHUTDOWN_DELAY_SECONDS", "1h"),
         ("SHUTDOWN_GRACE_SECONDS", "100000"),
+        ("DATABASE_WAIT_SECONDS", "-1"),
+        ("RECONCILE_INTERVAL_SECONDS", "0"),
+        ("TENANT_REQUESTS_PER_SECOND", "many"),
+        ("EDGEHOG_ENCRYPTION_KEYS", "c2VjcmV0"),
         ("LOG_FORMAT", "xml"),
         ("RUST_LOG", "edgehog=loud"),
         ("STORAGE_TYPE", "tape"),
         ("EDGEHOG_FORWARDER_HOSTNAME", "https://forwarder.example"),
     ] {
-        assert_eq!(named(&[(name, value), DATABASE, HOST]), [name], "{name}={value}");
+        assert_eq!(named(&[(name, value), DATABASE, HOST, KEYS]), [name], "{name}={value}");
     }
 }
 
@@ -88,6 +94,7 @@ fn all_mistakes_are_told_at_once() {
         ("MAX_UPLOAD_SIZE_BYTES", "x"),
         ("PORT", "x"),
         ("ADMIN_JWT_PUBLIC_KEY_PATH", "-----BEGIN PUBLIC KEY-----secret"),
+        ("EDGEHOG_ENCRYPTION_KEYS", "secret"),
         ("LOG_FORMAT", "x"),
         ("EDGEHOG_FORWARDER_HOSTNAME", "http://f"),
         ("EDGEHOG_FORWARDER_PORT", "x"),
@@ -109,7 +116,7 @@ fn all_mistakes_are_told_at_once() {
 #[test]
 fn blanks_are_nothing() {
     let blanks: Vec<_> = settings::all().map(|setting| (setting.name, " ")).collect();
-    assert_eq!(named(&blanks[..]).len(), 5, "the database's four parts, and URL_HOST");
+    assert_eq!(named(&blanks[..]).len(), 6, "the database's four parts, a key, and URL_HOST");
     let given = Given::of(&[("EDGEHOG_FORWARDER_SECURE_SESSIONS", ""), ("POOL_SIZE", "")]);
     assert_eq!(given.get("EDGEHOG_FORWARDER_SECURE_SESSIONS"), None);
     assert_eq!(given.get("POOL_SIZE").as_deref(), Some("10"));
@@ -123,6 +130,7 @@ fn the_database_is_verified_with_the_named_authorities() {
     std::fs::write(&file, "-----BEGIN CERTIFICATE-----\n").unwrap();
     let given = Given::of(&[
         DATABASE,
+        KEYS,
         ("DATABASE_ENABLE_SSL", "true"),
         ("DATABASE_SSL_VERIFY", "true"),
         ("DATABASE_USE_OS_CERTS", "true"),
@@ -142,7 +150,7 @@ fn secrets_are_not_shown() {
 /// Values that are not text are told by name too.
 #[test]
 fn values_are_text() {
-    let mut given = Given::of(&[DATABASE, HOST]);
+    let mut given = Given::of(&[DATABASE, HOST, KEYS]);
     given.unreadable.push("IPBASE_API_KEY");
     let Err(Mistakes(lines)) = Config::read(&given) else { panic!("that is not text") };
     assert!(lines[0].starts_with("IPBASE_API_KEY"), "{lines:?}");
@@ -157,4 +165,17 @@ fn every_setting_that_is_read_is_listed() {
     }
     let google = [("S3_HOST", "storage.googleapis.com"), DATABASE, HOST];
     assert!(named(&google).contains(&"S3_GCP_CREDENTIALS".to_owned()));
+}
+
+/// Secrets are sealed with keys that were made for it, or else with one that follows from a long secret; without either
+/// nothing begins. A database is migrated without.
+#[test]
+fn something_seals_secrets() {
+    let long = "s".repeat(64);
+    let base = |secret| ("SECRET_KEY_BASE", secret);
+    assert_eq!(named(&[DATABASE, HOST]), ["EDGEHOG_ENCRYPTION_KEYS"]);
+    assert_eq!(named(&[DATABASE, HOST, base("short")]), ["SECRET_KEY_BASE"]);
+    assert_eq!(named(&[DATABASE, HOST, base(&long)]), [""; 0]);
+    assert_eq!(named(&[DATABASE, HOST, KEYS, base("short")]), [""; 0]);
+    assert!(database_options(&Given::of(&[DATABASE])).is_ok());
 }

@@ -312,3 +312,42 @@ async fn failures_are_told_by_number() {
         assert!(!problem[3].contains("tenants") && error.get("source").is_none(), "{error}");
     }
 }
+
+/// How a realm is, is told; whoever asks for a reconciliation gets one that begins after that.
+#[tokio::test]
+async fn a_reconciliation_can_be_asked_for() {
+    let admin = Administrator::start().await;
+    let (_, tenants) = admin.get("/tenants").await;
+    let path = format!("/tenants/{}/reconciliation", tenants["data"][0]["id"].as_str().unwrap());
+    let (status, before) = admin.get(&path).await;
+    assert_eq!((status, &before["data"]["type"]), (200, &json!("reconciliation")));
+    assert_eq!(before["data"]["attributes"]["succeeded"], Value::Null);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let background = tokio::spawn(admin.server.engine.clone().run(stop.clone()));
+    let (status, asked) = answer(admin.request(Method::POST, &path)).await;
+    assert_eq!(status, 202, "{asked}");
+    let requested_at = asked["meta"]["requested_at"].as_str().unwrap().to_owned();
+    let attributes = tokio::time::timeout(crate::processes::PATIENCE, async {
+        loop {
+            let (_, known) = admin.get(&path).await;
+            let attributes = known["data"]["attributes"].clone();
+            let began = attributes["began_at"].as_str().unwrap_or_default();
+            if began > requested_at.as_str() && attributes["succeeded"].is_boolean() {
+                return attributes;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    });
+    let attributes = attributes.await.unwrap();
+    // Nothing listens where its Astarte should be.
+    assert_eq!(attributes["succeeded"], false, "{attributes}");
+    assert!(attributes["error"].is_string() && attributes["failures"].as_i64() >= Some(1), "{attributes}");
+    stop.cancel();
+    background.await.unwrap();
+    for method in [Method::GET, Method::POST] {
+        for unknown in ["/tenants/999999/reconciliation", "/tenants/x/reconciliation"] {
+            let (status, problem) = answer(admin.request(method.clone(), unknown)).await;
+            assert_eq!((status, &problem["errors"][0]["code"]), (404, &json!("not_found")), "{unknown}");
+        }
+    }
+}

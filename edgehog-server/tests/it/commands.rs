@@ -40,6 +40,7 @@ fn the_schema_is_printed() {
 
 const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://user:secret@127.0.0.1:1/edgehog");
 const HOST: (&str, &str) = ("URL_HOST", "localhost");
+const KEYS: (&str, &str) = ("EDGEHOG_ENCRYPTION_KEYS", "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U=");
 
 /// Settings that cannot work end the program before it connects to anything, with a line for each that begins with its
 /// name, and no secret. It makes no difference whether they come as flags or from the environment.
@@ -62,7 +63,7 @@ fn wrong_settings_are_named() {
 /// Settings that can be used are told to be, with nothing connected to.
 #[test]
 fn good_settings_are_checked() {
-    let output = run(&["check-config"], &[DATABASE, HOST]);
+    let output = run(&["check-config"], &[DATABASE, HOST, KEYS]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(stdout(&output), "the settings can be used");
 }
@@ -77,7 +78,7 @@ fn a_server_tells_what_it_makes_of_its_settings() {
         ("EDGEHOG_FORWARDER_HOST", "f"),
         ("EDGEHOG_AUTHZ_PROVIDER", "openfga"),
         ("EDGEHOG_OPENFGA_STORE_ID", "id"),
-        ("EDGEHOG_ENCRYPTION_KEYS", "secret"),
+        KEYS,
     ];
     for (format, tag) in [("logfmt", "tag=edgehog_start"), ("json", r#""tag":"edgehog_start""#)] {
         let output = run(&["serve", "--no-migrate", "--log-format", format], &settings);
@@ -91,6 +92,7 @@ fn a_server_tells_what_it_makes_of_its_settings() {
         let told = str::from_utf8(&output.stderr).unwrap();
         assert_eq!((output.status.code(), told.lines().count()), (Some(1), 1), "{told}");
         assert!(told.contains("the database cannot be used") && !told.contains("secret"), "{told}");
+        assert!(!log.contains(KEYS.1), "{log}");
     }
 }
 

@@ -15,7 +15,7 @@ use url::Url;
 use crate::{DEVICE, key_pair};
 
 /// Seals the secrets of realms.
-const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+pub(crate) const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -101,8 +101,7 @@ impl Site {
     pub(crate) async fn serve_with(&self, set_up: impl FnOnce(&mut Command) -> &mut Command) -> Process {
         let mut command = self.command(&["serve"]);
         set_up(&mut command);
-        let process = Process::start(command, &self.token).await;
-        process
+        Process::start(command, &self.token).await
     }
 
     /// A server that may not be ready yet.

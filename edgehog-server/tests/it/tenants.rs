@@ -5,7 +5,7 @@ use std::process::{Output, Stdio};
 
 use serde_json::Value;
 
-use crate::processes::Site;
+use crate::processes::{KEY, Site};
 
 fn run(site: &Site, args: &[&str], input: &str) -> Output {
     let mut command = site.command(args);
@@ -55,4 +55,40 @@ async fn tenants_come_and_go() {
     assert!(text(&gone.stderr).contains("there is no tenant plant-one"), "{gone:?}");
     assert_eq!(text(&run(&site, &["tenant", "list"], "").stdout), "");
     assert_eq!(text(&run(&site, &["tenant", "list", "--json"], "").stdout), "[]\n");
+}
+
+/// Operators see how realms are, and have a server look after one; without a server they are told what is the matter.
+#[tokio::test]
+async fn realms_are_looked_after() {
+    let site = Site::new().await;
+    let status = |slug: &[&str]| run(&site, &[&["tenant", "status"], slug].concat(), "");
+    assert!(text(&status(&[]).stdout).starts_with("plant-one  not looked at yet, next at "));
+    assert!(text(&status(&["plant-two"]).stderr).contains("there is no tenant plant-two"));
+    let _server = site.serve().await;
+    let done = run(&site, &["tenant", "reconcile", "plant-one"], "");
+    // Nothing listens where its Astarte should be.
+    assert_eq!(done.status.code(), Some(1), "{done:?}");
+    assert!(text(&done.stdout).starts_with("plant-one  failed "), "{done:?}");
+    assert!(text(&status(&["plant-one"]).stdout).starts_with("plant-one  failed "));
+    let nobody = run(&site, &["tenant", "reconcile", "plant-two"], "");
+    assert!(text(&nobody.stderr).contains("there is no tenant plant-two"), "{nobody:?}");
+}
+
+/// A key can be exchanged for another one; with keys that seal nothing of it the command says so, and fails.
+#[tokio::test]
+async fn keys_can_be_exchanged() {
+    const NEW: &str = "HwECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+    let site = Site::new().await;
+    let rotate = |keys: &str| {
+        let mut command = site.command(&["rotate-keys"]);
+        command.env("EDGEHOG_ENCRYPTION_KEYS", keys).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.output().unwrap()
+    };
+    let lost = rotate(NEW);
+    assert_eq!(lost.status.code(), Some(1), "{lost:?}");
+    assert!(text(&lost.stderr).contains("keys that are not given"), "{lost:?}");
+    let both = format!("{NEW},{KEY}");
+    assert_eq!(text(&rotate(&both).stdout), "1 realms' secrets are sealed anew\n");
+    assert_eq!(text(&rotate(&both).stdout), "0 realms' secrets are sealed anew\n");
+    assert!(rotate(NEW).status.success());
 }

@@ -69,6 +69,8 @@ fn given(world: &World, route: &ServedRoute) -> Vec<Given> {
 fn status(route: &ServedRoute, given: &Given) -> u16 {
     let in_path = route.path.contains(":slug");
     match (route.access, given) {
+        // There is no recorder here whose metrics could be told.
+        (Access::Anyone, _) if route.path == "/metrics" => 503,
         (Access::Anyone, _) => 200,
         (Access::TenantToken | Access::AdminToken, Given::Bearer(_)) => 403,
         (Access::TenantToken | Access::AdminToken, _) => 401,
@@ -148,12 +150,10 @@ async fn other_methods_are_no_routes() {
             let request = world.theirs.http.request(method.clone(), url(&world, route, world.theirs.slug));
             let answer = request.bearer_auth(&world.theirs.token).send().await.unwrap();
             let told = (answer.status().as_u16(), answer.json::<Value>().await.unwrap());
-            assert_eq!(
-                told,
-                (404, json!({ "errors": { "detail": "Not Found" } })),
-                "{method} {}",
-                route.path
-            );
+            // Nobody but administrators learns what there is below their door.
+            let guarded = route.path.starts_with("/admin-api/v1/tenants");
+            let (status, detail) = if guarded { (403, "Forbidden") } else { (404, "Not Found") };
+            assert_eq!(told, (status, json!({ "errors": { "detail": detail } })), "{method} {}", route.path);
         }
     }
 }
@@ -166,7 +166,10 @@ fn routes_are_made_by_the_table() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             if path.is_dir() {
-                makers(&path, found);
+                // The admin API has a description, which is held against the table.
+                if name != "admin" {
+                    makers(&path, found);
+                }
             } else if name != "tests.rs" {
                 let source = std::fs::read_to_string(&path).unwrap();
                 if ["Route::new(", "Route::default(", "RouteDomain", "RouteScheme"]
