@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
-use edgehog_astarte::{Client, RealmName, SigningKey};
+use edgehog_astarte::{Client, HttpConfig, RealmName, SigningKey};
 use edgehog_store::{Realm, RealmKey, SealError, TenantScope};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -27,6 +27,9 @@ const FRESH: Duration = Duration::from_secs(5);
 /// New devices of a realm that Astarte is asked about at the same time. When a whole fleet shows up at once, the rest is
 /// read when the realm is reconciled.
 const INTRODUCTIONS: usize = 64;
+
+/// The bytes of a reply of Astarte at most: several times what a page of devices has. Many realms are read at once.
+const MAX_REPLY: usize = 16 * 1024 * 1024;
 
 /// How long Astarte is not asked about new devices after it failed to answer.
 const RECOVERY: Duration = Duration::from_secs(30);
@@ -291,7 +294,7 @@ impl Directory {
             let key = realm.private_key.as_ref().map_err(ToString::to_string)?;
             let key = SigningKey::from_pem(key.expose_secret()).map_err(|error| error.to_string())?;
             Client::builder(url, name, key)
-                .http_client(self.http.clone())
+                .http_config(HttpConfig::default().max_reply_bytes(MAX_REPLY).client(self.http.clone()))
                 .build()
                 .map_err(|error| error.to_string())
         })();

@@ -1,6 +1,8 @@
 use edgehog_engine::{Engine, EventError, PgConnectOptions, Tenant, TriggerEvent};
+use futures::StreamExt;
 use futures::future::join_all;
-use sqlx::ConnectOptions;
+use futures::stream::FuturesUnordered;
+use sqlx::{ConnectOptions, Connection};
 
 use crate::{engine, new_tenant};
 
@@ -68,4 +70,32 @@ async fn events_for_nobody_are_told() {
     sqlx::query("DELETE FROM edgehog.tenants").execute(&mut connection).await.unwrap();
     let late = engine.ingest(&tenant, "plantone", &event).await;
     assert!(matches!(late, Err(EventError::UnknownRealm)), "{late:?}");
+}
+
+/// Events that cannot be stored at the moment do not keep another tenant's waiting; those that find thousands waiting are
+/// turned away at once, for Astarte to send again, and the others are stored in the end.
+#[tokio::test]
+async fn one_tenants_flood_does_not_keep_anothers_events() {
+    const FLOOD: usize = 6000;
+    let (engine, one, options) = plant_one().await;
+    engine.provision_tenant(&new_tenant("plant-two")).await.unwrap();
+    let two = engine.tenant("plant-two").await.unwrap().unwrap();
+    engine.ingest(&one, "plantone", &event("device", "device_registered", 0)).await.unwrap();
+    let mut connection = options.connect().await.unwrap();
+    let mut lock = connection.begin().await.unwrap();
+    sqlx::query("SELECT FROM edgehog.devices FOR UPDATE").execute(&mut *lock).await.unwrap();
+
+    let flood = event("device", "device_connected", 1);
+    let waiting: FuturesUnordered<_> = (0..FLOOD).map(|_| engine.ingest(&one, "plantone", &flood)).collect();
+    let mut answers = waiting.map(|answer| answer.map_err(|error| matches!(error, EventError::Busy)));
+    let mut busy = 0;
+    while busy < 1000 {
+        assert_eq!(answers.next().await, Some(Err(true)), "nothing can be stored now");
+        busy += 1;
+    }
+    engine.ingest(&two, "planttwo", &event("device", "device_connected", 1)).await.unwrap();
+    lock.rollback().await.unwrap();
+    let rest: Vec<_> = answers.collect().await;
+    assert!(rest.iter().all(|answer| matches!(answer, Ok(()) | Err(true))), "{rest:?}");
+    assert!(rest.iter().filter(|answer| answer.is_ok()).count() >= 4000);
 }

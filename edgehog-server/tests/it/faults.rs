@@ -14,7 +14,7 @@ use sqlx::postgres::PgConnectOptions;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use url::Url;
 
-use crate::processes::{GROUP, PATIENCE, Process, Site};
+use crate::processes::{GROUP, KEY, PATIENCE, Process, Site};
 
 /// The longest that an answer may take: what one waits for a connection, and a statement of the greatest length.
 const LIMIT: Duration = Duration::from_secs(45);
@@ -267,7 +267,8 @@ async fn a_database_comes_and_goes() {
 async fn a_server_without_database_gives_up() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_edgehog-server"));
     command.arg("serve").env_clear().env("URL_HOST", "localhost").env("DATABASE_WAIT_SECONDS", "1");
-    command.env("DATABASE_URL", "postgres://somebody:secret@127.0.0.1:9/nothing").env("PORT", "0");
+    command.env("DATABASE_URL", "postgres://somebody:secret@127.0.0.1:9/nothing").env("PORT", "1");
+    command.env("EDGEHOG_ENCRYPTION_KEYS", KEY);
     let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
     assert_eq!(output.status.code(), Some(1));
     let (said, logged) = (String::from_utf8_lossy(&output.stderr), String::from_utf8_lossy(&output.stdout));

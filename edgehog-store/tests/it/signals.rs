@@ -69,7 +69,7 @@ async fn broken_connections_heal() {
 async fn a_pool_of_dead_connections_is_no_trouble() {
     let options = edgehog_test_database::create().await;
     Store::migrate(&options).await.unwrap();
-    let store = Store::connect(config(options.clone()).pool_size(10)).await.unwrap();
+    let store = Store::connect(config(options.clone()).pool_size(10).tenant_connections(9)).await.unwrap();
     let (scope, _) = tenant(&store, "plant-one").await;
     let mut at_work = Vec::new();
     for _ in 0..9 {

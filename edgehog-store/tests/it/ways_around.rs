@@ -81,12 +81,14 @@ const WAYS: [Way; 12] = [
         opened_by: "GRANT SELECT ON edgehog.clusters TO PUBLIC",
     },
     Way {
-        what: "a right on a single column, but for that by which the registry cleans up",
+        what: "a right on a single column, but for that by which the registry cleans up, and those that leave out a realm's secrets",
         query: "SELECT c.oid::regclass || '.' || attname FROM pg_class c \
                 JOIN pg_attribute ON attrelid = c.oid, aclexplode(attacl) \
                 WHERE c.relnamespace = 'edgehog'::regnamespace AND cardinality($1) > 0 \
                     AND NOT (c.relname = 'changes' AND attname = 'tenant_id' \
-                        AND grantee = 'edgehog_registry'::regrole)",
+                        AND grantee = 'edgehog_registry'::regrole) \
+                    AND NOT (c.relname = 'realms' AND attname IN ('tenant_id', 'id', 'cluster_id', 'name') \
+                        AND grantee = 'edgehog_app'::regrole AND privilege_type = 'SELECT')",
         opened_by: "GRANT SELECT (name) ON edgehog.tags TO edgehog_registry",
     },
     Way {
