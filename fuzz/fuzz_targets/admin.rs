@@ -1,0 +1,4 @@
+//! See `edgehog_fuzz::admin`.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(init: edgehog_fuzz::prepare(), |input: &[u8]| edgehog_fuzz::admin(input));
