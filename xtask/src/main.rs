@@ -1,4 +1,4 @@
-//! Developer automation: `cargo xtask dev`, `console`, `test`, `postgres` and `contract`.
+//! Developer automation: `cargo xtask dev`, `console`, `test`, `fuzz`, `postgres` and `contract`.
 //!
 //! Everything a command makes lives below `target/`, so `cargo clean` forgets it all.
 
@@ -6,6 +6,7 @@ mod console;
 mod contract;
 mod debian;
 mod dev;
+mod fuzz;
 mod interrupt;
 mod postgres;
 mod process;
@@ -34,6 +35,8 @@ enum Command {
     Console(console::Args),
     /// Provision what the tests need and run them all
     Test(test::Args),
+    /// Make up inputs for every way into the server, and see whether it bears them
+    Fuzz(fuzz::Args),
     /// Start this checkout's own PostgreSQL and print its URL
     Postgres(postgres::Args),
     /// Compare the server's GraphQL schema with the one that clients rely on
@@ -61,6 +64,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Dev(args) => dev::run(args, &interrupt).await,
         Command::Console(args) => console::run(args, &interrupt).await,
         Command::Test(args) => test::run(args, &interrupt).await,
+        Command::Fuzz(args) => fuzz::run(args, &interrupt).await,
         Command::Postgres(args) => postgres::run(args, &interrupt).await,
         Command::Contract(args) => contract::run(args, &interrupt).await,
     }
