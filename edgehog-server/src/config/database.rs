@@ -10,6 +10,9 @@ use super::Reader;
 const SYSTEM_AUTHORITIES: [&str; 3] =
     ["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
+/// The key in the files of `deploy/`, for a first look.
+const OF_THE_EXAMPLES: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
 impl Reader<'_> {
     pub(super) fn database(&mut self) -> Option<StoreConfig> {
         let (options, keyring) = (self.database_options(), self.keyring());
@@ -22,6 +25,11 @@ impl Reader<'_> {
     fn keyring(&mut self) -> Option<Keyring> {
         const KEYS: &str = "EDGEHOG_ENCRYPTION_KEYS";
         const BASE: &str = "SECRET_KEY_BASE";
+        if self.text(KEYS).is_some_and(|keys| keys.contains(OF_THE_EXAMPLES)) {
+            tracing::warn!(
+                "EDGEHOG_ENCRYPTION_KEYS has the key of the examples, which everybody knows: exchange it"
+            );
+        }
         let derived = self.text(BASE).map(|base| Keyring::derive(&base.into()));
         match (self.text(KEYS).map(|keys| Keyring::from_base64(&keys.into())), derived) {
             (Some(Ok(keys)), Some(Ok(derived))) => Some(keys.and(derived)),

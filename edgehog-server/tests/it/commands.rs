@@ -96,6 +96,17 @@ fn a_server_tells_what_it_makes_of_its_settings() {
     }
 }
 
+/// The key that the files of `deploy/` have for a first look is told to be no secret.
+#[test]
+fn the_key_of_the_examples_is_told() {
+    let example = ("EDGEHOG_ENCRYPTION_KEYS", "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=");
+    for (keys, times) in [(example, 1), (KEYS, 0)] {
+        let output = run(&["check-config"], &[DATABASE, HOST, keys]);
+        let told = str::from_utf8(&output.stderr).unwrap();
+        assert!(output.status.success() && told.matches("key of the examples").count() == times, "{told}");
+    }
+}
+
 /// A container asks by this whether its server lives.
 #[test]
 fn health_is_asked_by_port() {
