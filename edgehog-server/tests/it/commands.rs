@@ -76,6 +76,7 @@ fn a_server_tells_what_it_makes_of_its_settings() {
         DATABASE,
         HOST,
         ("EDGEHOG_FORWARDER_HOST", "f"),
+        ("DATABASE_WAIT_SECONDS", "0"),
         ("EDGEHOG_AUTHZ_PROVIDER", "openfga"),
         ("EDGEHOG_OPENFGA_STORE_ID", "id"),
         KEYS,
