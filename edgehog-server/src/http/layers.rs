@@ -30,6 +30,7 @@ pub(crate) async fn observe<E: Endpoint>(
     #[cfg(feature = "otel")]
     crate::otel::adopt(&span, request.headers());
     async move {
+        let long = is_long(&request);
         let in_flight = requests.begin(&method, announced(&request));
         let begun = Instant::now();
         let answer = next.call(request).await.map(IntoResponse::into_response);
@@ -37,6 +38,10 @@ pub(crate) async fn observe<E: Endpoint>(
             Ok(response) => response,
             Err(error) => super::error::render(error).await,
         };
+        // What is left of the body is not read: the connection is of no use for another request.
+        if long && (response.status().is_client_error() || response.status().is_server_error()) {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         let route = response.data::<PathPattern>().map(|pattern| pattern.0.clone());
         let milliseconds = begun.elapsed().as_secs_f64() * 1000.0;
         let status = response.status().as_u16();
@@ -61,6 +66,12 @@ pub(crate) async fn observe<E: Endpoint>(
 fn is_request_id(id: &str) -> bool {
     let is_plain = |it: u8| it.is_ascii_alphanumeric() || b"-_.:;,=+/~@".contains(&it);
     REQUEST_ID_LENGTH.contains(&id.len()) && id.bytes().all(is_plain)
+}
+
+/// Whether a body may be longer than what the HTTP library reads on its own after an early answer.
+fn is_long(request: &Request) -> bool {
+    const SHORT: u64 = 16 * 1024;
+    announced(request) > SHORT || request.headers().contains_key(header::TRANSFER_ENCODING)
 }
 
 /// The bytes that a request says its body has.

@@ -99,6 +99,8 @@ async fn uploads_find_no_room() {
     for _ in 0..2 {
         let refused = gallery.upload("large", LARGE).await;
         assert_eq!(refused.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        // What is left of the file is not read, so nothing else can be asked on this connection.
+        assert_eq!(refused.headers()["connection"], "close");
         let body: Value = refused.json().await.unwrap();
         assert_eq!(body, json!({ "errors": { "detail": "Internal Server Error" } }));
         assert_eq!((gallery.handles().await, gallery.kept()), (vec![], 0));
