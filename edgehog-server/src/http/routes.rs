@@ -28,8 +28,8 @@ pub enum Access {
     AdminToken,
     /// Holders of a URL that the storage signed.
     SignedUrl,
-    /// Astarte, which sends no token: the realm in its header must be that of the tenant in the path. The operator's
-    /// network decides who can be Astarte.
+    /// Astarte, which shows the secret of the realm that its header names, and which is the tenant's. Where a tenant was
+    /// made without such a secret, the operator's network decides who can be Astarte.
     Astarte,
 }
 
