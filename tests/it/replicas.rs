@@ -9,6 +9,7 @@ use std::time::Duration;
 use astarte_emulator::{Emulator, RealmKey};
 use edgehog_engine::{Engine, Keyring, NewTenant, PgConnectOptions, Store, StoreConfig};
 use sqlx::{ConnectOptions, Executor};
+use tokio_util::sync::CancellationToken;
 
 const KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -165,4 +166,20 @@ async fn a_killed_server_loses_its_realms() {
     site.until(taken, TENANTS).await;
     println!("taken over after {:?}", killed.elapsed());
     drop(second);
+}
+
+/// A server that is told to end gives back what it was at: nobody has to wait until its time is over.
+#[tokio::test]
+async fn a_stopping_server_gives_back_its_realms() {
+    let site = Site::new().await;
+    let (astarte, _open) = silent_astarte();
+    site.tenant(0, &astarte).await;
+    let stop = CancellationToken::new();
+    let work = tokio::spawn(site.engine.clone().run(stop.clone()));
+    site.until("SELECT count(*) FROM edgehog.reconciliations WHERE held_until > now()", 1).await;
+    stop.cancel();
+    work.await.unwrap();
+    let free = "SELECT count(*) FROM edgehog.reconciliations WHERE held_by IS NULL AND due_at <= now()";
+    let mut connection = site.database.connect().await.unwrap();
+    assert_eq!(sqlx::query_scalar::<_, i64>(free).fetch_one(&mut connection).await.unwrap(), 1);
 }
