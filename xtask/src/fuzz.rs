@@ -5,15 +5,14 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
-use tokio::process::Command;
 
 use crate::interrupt::Interrupt;
 use crate::postgres::{Purpose, Server, Source};
 use crate::process::{self, Group, bound_to_us};
+use crate::tool::{Tool, cargo_with_tools};
 use crate::workspace;
 
-const CARGO_FUZZ: &str = "cargo-fuzz";
-const VERSION: &str = "0.13.2";
+const CARGO_FUZZ: Tool = Tool { name: "cargo-fuzz", version: "0.13.2", ask: &["--version"] };
 
 /// The only platform on which this is done.
 const PLATFORM: &str = "x86_64-unknown-linux-gnu";
@@ -99,34 +98,16 @@ async fn build_and_fuzz(
 
 /// Builds what is to run. The house is safe Rust, so no sanitizer; little optimised, as most of the time goes to the build.
 async fn build(targets: &[String], interrupt: &Interrupt) -> Result<()> {
-    install(interrupt).await?;
-    let mut build = workspace::cargo();
+    CARGO_FUZZ.install(interrupt).await?;
+    let mut build = cargo_with_tools()?;
     build.args(["fuzz", "build", "--fuzz-dir", "fuzz", "--target", PLATFORM, "--target-dir"]);
     build.arg(workspace::target());
     build.args(["--dev", "--sanitizer", "none", "--features", "libfuzzer"]);
     if let [one] = targets {
         build.arg(one);
     }
-    build.env("PATH", with_tools()?).env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
+    build.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
     process::run_ok(build, interrupt).await
-}
-
-/// Cargo finds its subcommands on the path.
-fn with_tools() -> Result<std::ffi::OsString> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let tools = std::iter::once(workspace::tools().join("bin"));
-    std::env::join_paths(tools.chain(std::env::split_paths(&path))).context("PATH cannot be written")
-}
-
-async fn install(interrupt: &Interrupt) -> Result<()> {
-    let binary = workspace::tools().join("bin").join(CARGO_FUZZ);
-    let version = process::capture_ok(Command::new(&binary).arg("--version")).await;
-    if version.is_ok_and(|line| line.split_whitespace().last() == Some(VERSION)) {
-        return Ok(());
-    }
-    eprintln!("Building {CARGO_FUZZ} {VERSION}, once");
-    process::run_ok(workspace::cargo_install(CARGO_FUZZ, VERSION), interrupt).await?;
-    Ok(fs::remove_dir_all(workspace::build_dir(CARGO_FUZZ))?)
 }
 
 async fn fuzz(target: &str, seconds: u64, server: &Server, interrupt: &Interrupt) -> Result<Outcome> {

@@ -1,4 +1,4 @@
-//! Developer automation: `cargo xtask dev`, `console`, `test`, `fuzz`, `postgres` and `contract`.
+//! Developer automation: `cargo xtask dev`, `console`, `test`, `fuzz`, `packages`, `postgres` and `contract`.
 //!
 //! Everything a command makes lives below `target/`, so `cargo clean` forgets it all.
 
@@ -8,10 +8,12 @@ mod debian;
 mod dev;
 mod fuzz;
 mod interrupt;
+mod packages;
 mod postgres;
 mod process;
 mod python;
 mod test;
+mod tool;
 mod workspace;
 
 use std::process::ExitCode;
@@ -37,6 +39,8 @@ enum Command {
     Test(test::Args),
     /// Make up inputs for every way into the server, and see whether it bears them
     Fuzz(fuzz::Args),
+    /// Check what those who take the crates from a registry rely on
+    Packages(packages::Args),
     /// Start this checkout's own PostgreSQL and print its URL
     Postgres(postgres::Args),
     /// Compare the server's GraphQL schema with the one that clients rely on
@@ -65,6 +69,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Console(args) => console::run(args, &interrupt).await,
         Command::Test(args) => test::run(args, &interrupt).await,
         Command::Fuzz(args) => fuzz::run(args, &interrupt).await,
+        Command::Packages(args) => packages::run(args, &interrupt).await,
         Command::Postgres(args) => postgres::run(args, &interrupt).await,
         Command::Contract(args) => contract::run(args, &interrupt).await,
     }
