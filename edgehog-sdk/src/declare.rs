@@ -42,7 +42,7 @@
 /// |---|---|
 /// | `name` | full name of the interface |
 /// | `version` | `(major, minor)` |
-/// | `kind` | `device properties`, `device objects`, `server properties`, `server individual` or `server objects`; then `at "<base>"`, the segments that all endpoints share, unless there are none |
+/// | `kind` | `device properties`, `device individual`, `device objects`, `server properties`, `server individual` or `server objects`; then `at "<base>"`, the segments that all endpoints share, unless there are none |
 /// | `flags` (optional) | those members of [`Flags`](crate::definition::Flags) that differ from Astarte's defaults |
 /// | `samples` (optional) | how many samples a read asks for, see [`DeviceOwned::SAMPLES`](crate::DeviceOwned::SAMPLES) |
 /// | `refine` (optional) | a `fn(Self) -> Self` that each item passes after it was read |
@@ -53,8 +53,94 @@
 /// [`Member`](crate::value::Member)).
 ///
 /// The type implements [`Interface`](crate::Interface) and [`DeviceOwned`](crate::DeviceOwned) or
-/// [`ServerOwned`](crate::ServerOwned). [`Data`](crate::DeviceOwned::Data) is `Self` for properties without base,
-/// else `Vec<Self>`.
+/// [`ServerOwned`](crate::ServerOwned). [`Data`](crate::DeviceOwned::Data) is `Self` without base, else `Vec<Self>`.
+///
+/// # Individual datastreams of devices
+///
+/// Each mapping has a newest value and a time of its own, so each field is a [`Latest`](crate::value::Latest):
+///
+/// ```
+/// use edgehog_sdk::{DeviceOwned, interface, value::Latest};
+/// use serde_json::json;
+///
+/// interface! {
+///     name: "org.example.greenhouse.Sensors",
+///     version: (1, 0),
+///     kind: device individual at "/%{room}",
+///     flags: { explicit_timestamp: true },
+///
+///     /// What the sensors of one room last said.
+///     #[derive(Debug)]
+///     pub struct Sensors {
+///         /// Name of the room.
+///         pub room: String = key,
+///         /// Humidity of the air, %.
+///         pub humidity: Option<Latest<f64>> = "humidity",
+///         /// Number of people.
+///         pub people: Option<Latest<i32>> = "people",
+///     }
+/// }
+///
+/// let answer = json!({"kitchen": {"humidity": {"value": 40.5, "timestamp": "2026-01-02T03:04:05.678Z"}}});
+/// let rooms = Sensors::decode(&answer)?;
+/// let humidity = rooms[0].humidity.unwrap();
+/// assert_eq!(humidity.value, 40.5);
+/// assert_eq!(humidity.timestamp.unwrap().to_string(), "2026-01-02T03:04:05.678Z");
+/// assert_eq!(rooms[0].people, None);
+///
+/// let event = Sensors::from_event("/kitchen/people", &json!(3))?;
+/// assert_eq!(event.people.unwrap().value, 3);
+/// # Ok::<(), edgehog_sdk::DecodeError>(())
+/// ```
+///
+/// A field without its time is refused:
+///
+/// ```compile_fail
+/// edgehog_sdk::interface! {
+///     name: "org.example.greenhouse.Sensors",
+///     version: (1, 0),
+///     kind: device individual,
+///
+///     pub struct Sensors {
+///         pub humidity: Option<f64> = "humidity",
+///     }
+/// }
+/// ```
+///
+/// # Properties of servers
+///
+/// Fields that are `None` are not sent, so the device keeps what it has. What may be unset
+/// ([`allow_unset`](crate::definition::Flags::allow_unset)) is unset with
+/// [`AppEngine::unset_property`](edgehog_astarte::AppEngine::unset_property).
+///
+/// ```
+/// use edgehog_sdk::{ServerOwned, interface};
+/// use serde_json::json;
+///
+/// interface! {
+///     name: "org.example.greenhouse.Settings",
+///     version: (1, 0),
+///     kind: server properties at "/rooms/%{room}",
+///     flags: { allow_unset: true },
+///
+///     /// What one room shall be like.
+///     #[derive(Debug)]
+///     pub struct Settings {
+///         /// Id of the room.
+///         pub room: uuid::Uuid = key,
+///         /// Temperature to keep, °C.
+///         pub temperature: Option<f64> = "temperature",
+///         /// Whether to let people open the windows.
+///         pub windows: Option<bool> = "windows",
+///     }
+/// }
+///
+/// let settings = Settings { room: uuid::Uuid::nil(), temperature: Some(19.5), windows: None };
+/// let messages = settings.messages();
+/// assert_eq!(messages.len(), 1);
+/// assert_eq!(messages[0].path, "/rooms/00000000-0000-0000-0000-000000000000/temperature");
+/// assert_eq!(messages[0].value, json!(19.5));
+/// ```
 #[macro_export]
 macro_rules! interface {
     (
@@ -123,7 +209,7 @@ macro_rules! interface {
             }
 
             fn from_item(item: &$crate::Item<'_>) -> Result<Self, $crate::DecodeError> {
-                let value = Self { $($field: item.get($crate::interface!(@source $source))?,)+ };
+                let value = Self { $($field: $crate::interface!(@read $kind $source, item)?,)+ };
                 $(let value = $refine(value);)?
                 Ok(value)
             }
@@ -142,6 +228,7 @@ macro_rules! interface {
     };
 
     (@kind device properties) => { $crate::interface!(@kind Device Properties Individual) };
+    (@kind device individual) => { $crate::interface!(@kind Device Datastream Individual) };
     (@kind device objects) => { $crate::interface!(@kind Device Datastream Object) };
     (@kind server properties) => { $crate::interface!(@kind Server Properties Individual) };
     (@kind server individual) => { $crate::interface!(@kind Server Datastream Individual) };
@@ -170,6 +257,14 @@ macro_rules! interface {
 
     (@decode one) => { $crate::__private::decode_one };
     (@decode all) => { $crate::__private::decode_all };
+
+    (@read individual timestamp, $item:ident) => {
+        compile_error!("each field of a `device individual` interface has a time of its own, see `Latest`")
+    };
+    (@read individual $member:literal, $item:ident) => {
+        $item.latest($crate::interface!(@source $member))
+    };
+    (@read $kind:ident $source:tt, $item:ident) => { $item.get($crate::interface!(@source $source)) };
 
     (@write key, $outgoing:ident, $value:expr) => { $outgoing.key($value) };
     (@write $member:literal, $outgoing:ident, $value:expr) => { $outgoing.member($member, $value) };

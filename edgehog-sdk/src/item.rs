@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use crate::{
     DecodeError, DeviceOwned, Timestamp,
-    definition::{Aggregation, Definition, InterfaceType, Source, is_parameter},
-    value::{MappingValue, Member},
+    definition::{Aggregation, Definition, Source, is_parameter},
+    value::{LatestMember, MappingValue, Member},
 };
 
 /// One item of an interface as Astarte shows it: the properties below one key, or one sample of an object.
@@ -31,6 +31,15 @@ impl Item<'_> {
             Source::Member(path) => (path, T::read(self.members, path)),
         };
         value.ok_or(DecodeError::Member(name))
+    }
+
+    /// Reads one field of an individual datastream.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::get`].
+    pub fn latest<T: LatestMember>(&self, source: Source) -> Result<T, DecodeError> {
+        self.get(source)
     }
 }
 
@@ -69,7 +78,7 @@ fn items<'a>(definition: &Definition, data: &'a Value) -> Vec<Item<'a>> {
             below.collect()
         };
     }
-    if definition.interface_type == InterfaceType::Datastream {
+    if definition.aggregation == Aggregation::Object {
         found = found.iter().flat_map(|item| samples(*item, definition.has_key())).collect();
     }
     found.retain(|item| item.members.is_object());

@@ -1,7 +1,9 @@
 //! Values of mappings: which Rust type stands for which Astarte type, and how it looks in AppEngine's JSON.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use chrono::{DateTime, Utc};
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::Value;
 use uuid::Uuid;
@@ -14,6 +16,58 @@ use crate::{Timestamp, definition::MappingType};
 pub const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 
 /// A Rust type that stands for one Astarte mapping type.
+///
+/// | Astarte | Rust |
+/// |---|---|
+/// | `boolean` | `bool` |
+/// | `integer` | `i32` |
+/// | `longinteger` | `i64` up to [`MAX_SAFE_INTEGER`] |
+/// | `double` | `f64` |
+/// | `string` | `String`, [`Uuid`], [`SecretString`] |
+/// | `binaryblob` | [`Blob`] |
+/// | `datetime` | [`Timestamp`], or [`DateTime<Utc>`] where the digits of the text do not matter |
+/// | array of one of these | [`Vec`] of its Rust type |
+///
+/// [`Latest`] adds the time to any of them.
+///
+/// ```
+/// use chrono::{DateTime, Utc};
+/// use edgehog_sdk::{DeviceOwned, Interface, definition::MappingType, interface, value::Blob};
+/// use serde_json::json;
+///
+/// interface! {
+///     name: "org.example.AllTypes",
+///     version: (1, 0),
+///     kind: device properties,
+///
+///     /// One field for each type.
+///     #[derive(Debug)]
+///     pub struct AllTypes {
+///         pub boolean: Option<bool> = "boolean",
+///         pub integer: Option<i32> = "integer",
+///         pub long_integer: Option<i64> = "longInteger",
+///         pub double: Option<f64> = "double",
+///         pub string: Option<String> = "string",
+///         pub blob: Option<Blob> = "blob",
+///         pub date_time: Option<DateTime<Utc>> = "dateTime",
+///         pub booleans: Option<Vec<bool>> = "booleans",
+///         pub integers: Option<Vec<i32>> = "integers",
+///         pub long_integers: Option<Vec<i64>> = "longIntegers",
+///         pub doubles: Option<Vec<f64>> = "doubles",
+///         pub strings: Option<Vec<String>> = "strings",
+///         pub blobs: Option<Vec<Blob>> = "blobs",
+///         pub date_times: Option<Vec<DateTime<Utc>>> = "dateTimes",
+///     }
+/// }
+///
+/// let last = AllTypes::DEFINITION.mappings().last().unwrap();
+/// assert_eq!(last.mapping_type, MappingType::DateTimeArray);
+///
+/// let all = AllTypes::decode(&json!({"blob": "AP8=", "dateTimes": ["2026-01-02T03:04:05.678Z"]}))?;
+/// assert_eq!(all.blob, Some(Blob(vec![0, 255])));
+/// assert_eq!(all.date_times.unwrap()[0].timestamp_subsec_millis(), 678);
+/// # Ok::<(), edgehog_sdk::DecodeError>(())
+/// ```
 #[diagnostic::on_unimplemented(message = "`{Self}` stands for no Astarte type")]
 pub trait MappingValue: Sized {
     /// The Astarte type that the definition of the interface declares.
@@ -136,6 +190,97 @@ impl MappingValue for Timestamp {
         Value::from(self.to_string())
     }
 }
+
+/// An instant without the digits of its text; sent with milliseconds, which is what Astarte keeps.
+impl MappingValue for DateTime<Utc> {
+    const TYPE: MappingType = MappingType::DateTime;
+
+    fn from_json(json: &Value) -> Option<Self> {
+        Timestamp::from_json(json).map(Self::from)
+    }
+
+    fn to_json(&self) -> Value {
+        Value::from(edgehog_astarte::time::format(*self))
+    }
+}
+
+/// The bytes of a binary blob. AppEngine carries them as padded standard base64, up to 65536 bytes.
+///
+/// `Debug` shows the number of bytes only.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+pub struct Blob(
+    /// The bytes.
+    pub Vec<u8>,
+);
+
+impl fmt::Debug for Blob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Blob({} bytes)", self.0.len())
+    }
+}
+
+impl From<Vec<u8>> for Blob {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl AsRef<[u8]> for Blob {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl MappingValue for Blob {
+    const TYPE: MappingType = MappingType::BinaryBlob;
+
+    fn from_json(json: &Value) -> Option<Self> {
+        STANDARD.decode(json.as_str()?).ok().map(Self)
+    }
+
+    fn to_json(&self) -> Value {
+        Value::from(STANDARD.encode(&self.0))
+    }
+}
+
+/// The newest value of a mapping whose samples travel alone, with its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Latest<T> {
+    /// The value.
+    pub value: T,
+    /// When it was sampled, or received if the device does not say; events do not carry it.
+    pub timestamp: Option<Timestamp>,
+}
+
+/// Reads the `value` and `timestamp` of a sample, or the bare value of an event.
+impl<T: MappingValue> MappingValue for Latest<T> {
+    const TYPE: MappingType = T::TYPE;
+
+    fn from_json(json: &Value) -> Option<Self> {
+        // No value of a mapping is an object.
+        let (value, timestamp) = match json {
+            Value::Object(sample) => (sample.get("value")?, sample.get("timestamp")),
+            bare => (bare, None),
+        };
+        Some(Self { value: T::from_json(value)?, timestamp: timestamp.and_then(Timestamp::from_json) })
+    }
+
+    fn to_json(&self) -> Value {
+        self.value.to_json()
+    }
+}
+
+/// A field of an individual datastream of a device: [`Latest`], in an [`Option`] or a map if need be.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a field of a `device individual` interface",
+    note = "each value has a time of its own: use `Option<Latest<T>>`"
+)]
+pub trait LatestMember: Member {}
+
+impl<T: MappingValue> LatestMember for Latest<T> {}
+impl<T: MappingValue> LatestMember for Option<Latest<T>> {}
+impl<T: MappingValue> LatestMember for BTreeMap<String, Latest<T>> {}
 
 /// One unreadable item makes the whole array unreadable.
 impl<T: MappingValue> MappingValue for Vec<T> {
@@ -306,5 +451,43 @@ mod tests {
         assert_eq!(Vec::<String>::from_json(&json!({"a": 1})), None);
         assert_eq!(Vec::<i64>::from_json(&json!(["1", 2])), Some(vec![1, 2]));
         assert_eq!(<Vec<i64> as MappingValue>::TYPE, MappingType::LongIntegerArray);
+    }
+
+    /// Blobs are padded standard base64, and nothing else; what is written reads back.
+    #[test]
+    fn blobs() {
+        for (bytes, text) in [(vec![], ""), (vec![0xfb, 0xff], "+/8="), (vec![0, 1, 2], "AAEC")] {
+            assert_eq!(Blob(bytes.clone()).to_json(), json!(text));
+            assert_eq!(Blob::from_json(&json!(text)), Some(Blob(bytes)), "{text}");
+        }
+        for odd in [json!("-_8="), json!("+/8"), json!(7), json!(null)] {
+            assert_eq!(Blob::from_json(&odd), None, "{odd}");
+        }
+        assert_eq!(format!("{:?}", Blob(vec![7; 3])), "Blob(3 bytes)");
+    }
+
+    /// Instants are sent with milliseconds and read with any precision.
+    #[test]
+    fn date_times() {
+        let read = DateTime::<Utc>::from_json(&json!("2026-01-02T03:04:05Z")).unwrap();
+        assert_eq!(read.to_json(), json!("2026-01-02T03:04:05.000Z"));
+        assert_eq!(DateTime::<Utc>::from_json(&json!(1_700_000_000)), None);
+    }
+
+    /// Samples carry their time, events do not; an odd time does not lose the value.
+    #[test]
+    fn latest_values() {
+        let time = Timestamp::parse("2026-01-02T03:04:05.678Z");
+        for (json, value, timestamp) in [
+            (json!({"value": 7, "timestamp": "2026-01-02T03:04:05.678Z"}), Some(7), time),
+            (json!({"value": 7, "timestamp": 5}), Some(7), None),
+            (json!({"value": "7"}), None, None),
+            (json!({}), None, None),
+            (json!(7), Some(7), None),
+            (json!(null), None, None),
+        ] {
+            let latest = Latest::<i32>::from_json(&json);
+            assert_eq!(latest, value.map(|value| Latest { value, timestamp }), "{json}");
+        }
     }
 }
