@@ -1,3 +1,5 @@
+mod requests;
+
 use std::{fmt, sync::Arc};
 
 use edgehog_astarte::{AppEngine, DataQuery, DeviceId, DeviceStatus};

@@ -21,6 +21,23 @@ impl Error {
     pub fn is_absent(&self) -> bool {
         matches!(self, Self::Astarte(error) if error.is_absent())
     }
+
+    /// Whether the device does not declare the interface (or the realm lacks it): trying again does not help.
+    ///
+    /// Astarte answers so with status 404. That a device is offline is told by [`Self::is_offline`].
+    #[must_use]
+    pub fn is_unsupported(&self) -> bool {
+        matches!(self, Self::Astarte(edgehog_astarte::Error::InterfaceNotFound(_)))
+    }
+
+    /// Whether the device is offline and the request would have been lost: it may succeed once the device connected.
+    ///
+    /// Astarte answers so, with status 503, to requests of interfaces whose messages must arrive; others are lost
+    /// without an error. Other failures with this status are those of Astarte itself.
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        matches!(self, Self::Astarte(edgehog_astarte::Error::CannotPush(_)))
+    }
 }
 
 /// Data of an interface that have another shape than its definition says.

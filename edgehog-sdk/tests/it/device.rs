@@ -13,7 +13,8 @@ use edgehog_astarte::{
 use edgehog_sdk::{
     Capability, DecodeError, Device, Error,
     interfaces::{
-        AvailableImage, CreateDeploymentRequest, Led, LedBehavior, LedPattern, TelemetryConfig,
+        AvailableImage, CreateDeploymentRequest, DeleteFile, DeploymentCommandKind, DeviceToServer,
+        FileTarget, ForwarderSessionRequest, Led, LedBehavior, LedPattern, ServerToDevice, TelemetryConfig,
         TelemetryInterface,
     },
 };
@@ -27,6 +28,8 @@ const PREFIX: &str = "io.edgehog.devicemanager.";
 struct FakeAppEngine {
     answers: BTreeMap<&'static str, Value>,
     introspection: BTreeMap<String, InterfaceUse>,
+    /// Status and detail with which each write is refused.
+    refusal: Option<(u16, &'static str)>,
     requests: Mutex<Vec<String>>,
 }
 
@@ -37,6 +40,12 @@ impl FakeAppEngine {
 
     fn requests(&self) -> Vec<String> {
         std::mem::take(&mut *self.requests.lock().unwrap())
+    }
+
+    fn write(&self, request: String) -> Result<(), edgehog_astarte::Error> {
+        self.note(request);
+        let refusal = self.refusal.map(|(status, detail)| ErrorResponse::new("POST", status, detail));
+        refusal.map_or(Ok(()), |refusal| Err(refusal.into()))
     }
 }
 
@@ -77,8 +86,7 @@ impl AppEngine for FakeAppEngine {
         path: &str,
         value: &Value,
     ) -> Result<(), edgehog_astarte::Error> {
-        self.note(format!("send {device} {interface} {path} {value}"));
-        Ok(())
+        self.write(format!("send {device} {interface} {path} {value}"))
     }
 
     async fn set_property(
@@ -88,12 +96,16 @@ impl AppEngine for FakeAppEngine {
         path: &str,
         value: &Value,
     ) -> Result<(), edgehog_astarte::Error> {
-        self.note(format!("set {device} {interface} {path} {value}"));
-        Ok(())
+        self.write(format!("set {device} {interface} {path} {value}"))
     }
 
-    async fn unset_property(&self, _: &DeviceId, _: &str, _: &str) -> Result<(), edgehog_astarte::Error> {
-        unreachable!("a device handle unsets nothing")
+    async fn unset_property(
+        &self,
+        device: &DeviceId,
+        interface: &str,
+        path: &str,
+    ) -> Result<(), edgehog_astarte::Error> {
+        self.write(format!("unset {device} {interface} {path}"))
     }
 
     async fn patch_device(
@@ -231,4 +243,87 @@ async fn requests() {
     let telemetry = TelemetryInterface::SystemStatus;
     device.send(&TelemetryConfig { telemetry, enable: Some(false), period_seconds: Some(5) }).await.unwrap();
     insta::assert_snapshot!(fake.requests().join("\n"));
+}
+
+/// Each method sends what its interface wants, in full; a reset unsets every override.
+#[tokio::test]
+async fn request_methods() {
+    let (fake, device) = device([]);
+    let id = Uuid::from_u128(7);
+    device.update_system(id, "https://images.example/1.bin").await.unwrap();
+    device.cancel_system_update(id).await.unwrap();
+    device.blink(LedPattern::SlowBlink).await.unwrap();
+    device.reboot().await.unwrap();
+    let telemetry = TelemetryInterface::ContainerCpu;
+    let config = TelemetryConfig { telemetry, enable: None, period_seconds: Some(60) };
+    device.configure_telemetry(&config).await.unwrap();
+    device.reset_telemetry(telemetry).await.unwrap();
+    let session = ForwarderSessionRequest {
+        session_token: "token".into(),
+        port: 443,
+        host: "forwarder.example".to_owned(),
+        secure: true,
+    };
+    device.open_forwarder_session(&session).await.unwrap();
+    device.command_deployment(id, DeploymentCommandKind::Stop).await.unwrap();
+    device.download_file(&download(id)).await.unwrap();
+    device.upload_file(&upload(id)).await.unwrap();
+    device.delete_file(&DeleteFile { id, file_id: "f".to_owned(), force: false }).await.unwrap();
+    insta::assert_snapshot!(fake.requests().join("\n"));
+}
+
+fn download(id: Uuid) -> ServerToDevice {
+    ServerToDevice {
+        id,
+        url: "https://files.example/f".into(),
+        http_header_keys: vec!["Range".to_owned()],
+        http_header_values: vec!["bytes=0-".to_owned()],
+        encoding: String::new(),
+        file_size_bytes: 12,
+        progress: true,
+        digest: "sha256:00".to_owned(),
+        ttl_seconds: 0,
+        file_mode: 0,
+        user_id: -1,
+        group_id: -1,
+        destination_type: FileTarget::Storage,
+        destination: String::new(),
+    }
+}
+
+fn upload(id: Uuid) -> DeviceToServer {
+    DeviceToServer {
+        id,
+        url: "https://files.example/f".into(),
+        http_header_keys: vec![],
+        http_header_values: vec![],
+        encoding: "tar.gz".to_owned(),
+        progress: false,
+        source_type: FileTarget::Filesystem,
+        source: "/var/log".to_owned(),
+    }
+}
+
+/// A device that does not know the request is not an offline one, and neither is a failing Astarte.
+#[tokio::test]
+async fn refused_requests() {
+    for (status, detail, unsupported, offline) in [
+        (404, "Interface not found in device introspection", true, false),
+        (404, "Interface not found", true, false),
+        (404, "Device not found", false, false),
+        (503, "Cannot push to device", false, true),
+        (503, "Service unavailable", false, false),
+        (500, "Internal server error", false, false),
+        (403, "Forbidden", false, false),
+    ] {
+        let fake = Arc::new(FakeAppEngine { refusal: Some((status, detail)), ..FakeAppEngine::default() });
+        let device = Device::new(fake.clone(), "d1".parse().unwrap());
+        for error in [
+            device.blink(LedPattern::Blink).await.unwrap_err(),
+            device.reset_telemetry(TelemetryInterface::SystemStatus).await.unwrap_err(),
+        ] {
+            assert_eq!((error.is_unsupported(), error.is_offline()), (unsupported, offline), "{detail}");
+        }
+        assert_eq!(fake.requests().len(), 2, "the first failure keeps the rest back");
+    }
 }
