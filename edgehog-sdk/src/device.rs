@@ -62,6 +62,10 @@ impl Device {
         &self.id
     }
 
+    pub(crate) fn app_engine(&self) -> &dyn AppEngine {
+        self.app_engine.as_ref()
+    }
+
     /// Reads one interface whole.
     ///
     /// # Errors

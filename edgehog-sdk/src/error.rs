@@ -47,7 +47,10 @@ pub enum DecodeError {
     /// The answer to a read of the whole interface is not a JSON object.
     #[error("the data of an interface must be a JSON object")]
     NotAnObject,
-    /// The path of an event fits no endpoint of the interface.
+    /// The answer to a read of one path of a datastream is not an array.
+    #[error("the samples on a path must be a JSON array")]
+    NotSamples,
+    /// The path of an event or a read fits no endpoint of the interface.
     #[error("the path fits no endpoint of the interface")]
     Path,
     /// A member that the item cannot do without is missing, null, of another type or out of its range.

@@ -10,6 +10,7 @@
 mod collection;
 mod device;
 mod events;
+mod history;
 mod hostile;
 mod reads;
 mod requests;
