@@ -10,18 +10,13 @@ use uuid::Uuid;
 
 use crate::{Timestamp, definition::MappingType};
 
-/// The largest magnitude of an integer that survives every JSON reader: 2^53 − 1.
-///
-/// Edgehog's clients read numbers as doubles, so larger integers count as unreadable.
-pub const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
-
 /// A Rust type that stands for one Astarte mapping type.
 ///
 /// | Astarte | Rust |
 /// |---|---|
 /// | `boolean` | `bool` |
 /// | `integer` | `i32` |
-/// | `longinteger` | `i64` up to [`MAX_SAFE_INTEGER`] |
+/// | `longinteger` | `i64` |
 /// | `double` | `f64` |
 /// | `string` | `String`, [`Uuid`], [`SecretString`] |
 /// | `binaryblob` | [`Blob`] |
@@ -146,12 +141,11 @@ impl MappingValue for i64 {
     const TYPE: MappingType = MappingType::LongInteger;
 
     fn from_json(json: &Value) -> Option<Self> {
-        let number = match json {
+        match json {
             Value::Number(number) => number.as_i64(),
             Value::String(text) => leading_integer(text),
             _ => None,
-        }?;
-        (number.unsigned_abs() <= MAX_SAFE_INTEGER.unsigned_abs()).then_some(number)
+        }
     }
 
     fn to_json(&self) -> Value {
@@ -403,7 +397,7 @@ mod tests {
 
     use super::*;
 
-    /// Longintegers: number or string, leading digits, and nothing that a double would round.
+    /// Longintegers: number or string, leading digits, and every digit kept.
     #[test]
     fn longintegers() {
         for (json, number) in [
@@ -421,10 +415,10 @@ mod tests {
             (json!(12.0), None),
             (json!(true), None),
             (json!(null), None),
-            (json!(9_007_199_254_740_991_i64), Some(MAX_SAFE_INTEGER)),
-            (json!("-9007199254740991"), Some(-MAX_SAFE_INTEGER)),
-            (json!(9_007_199_254_740_992_i64), None),
-            (json!("-9007199254740992"), None),
+            (json!(9_007_199_254_740_993_i64), Some(9_007_199_254_740_993)),
+            (json!(i64::MAX), Some(i64::MAX)),
+            (json!(i64::MAX.to_string()), Some(i64::MAX)),
+            (json!((-i64::MAX).to_string()), Some(-i64::MAX)),
             (json!(u64::MAX), None),
             (json!("99999999999999999999999"), None),
         ] {

@@ -20,7 +20,17 @@ macro_rules! shown_as_is {
     };
 }
 
-shown_as_is!(String, Option<String>, Option<bool>, Option<f64>, Option<i32>, Option<i64>);
+shown_as_is!(String, Option<String>, Option<bool>, Option<f64>, Option<i32>);
+
+/// The largest magnitude of an integer that clients can read, whose numbers are doubles: 2^53 − 1.
+const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
+
+/// Clients would read larger integers as others, so these are shown as null.
+impl Shown<Self> for Option<i64> {
+    fn shown(self) -> Self {
+        self.filter(|number| number.unsigned_abs() <= MAX_SAFE_INTEGER)
+    }
+}
 
 impl Shown<DateTime> for Timestamp {
     fn shown(self) -> DateTime {
@@ -237,7 +247,7 @@ impl Shown<Modem> for sdk::Modem {
             imei: modem.imei,
             imsi: modem.imsi,
             carrier: network.and_then(|it| it.carrier.clone()),
-            cell_id: network.and_then(|it| it.cell_id),
+            cell_id: network.and_then(|it| it.cell_id).shown(),
             mobile_country_code: network.and_then(|it| it.mobile_country_code),
             mobile_network_code: network.and_then(|it| it.mobile_network_code),
             local_area_code: network.and_then(|it| it.local_area_code),
@@ -362,5 +372,26 @@ enums! {
         TelemetryConfig,
         /// Scans for WiFi networks.
         Wifi,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Clients read numbers as doubles: what they would read as another number is shown as none.
+    #[test]
+    fn integers_that_clients_cannot_read_are_null() {
+        let largest = (1 << 53) - 1;
+        for (number, shown) in [
+            (largest, Some(largest)),
+            (-largest, Some(-largest)),
+            (largest + 1, None),
+            (-largest - 1, None),
+            (i64::MAX, None),
+            (i64::MIN, None),
+        ] {
+            assert_eq!(Some(number).shown(), shown, "{number}");
+        }
     }
 }
