@@ -8,6 +8,7 @@ mod devices;
 mod filter_rules;
 mod filters;
 mod fleet;
+mod hosts;
 mod isolation;
 mod lists;
 mod mutations;
