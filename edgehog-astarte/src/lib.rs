@@ -23,7 +23,7 @@ pub use self::client::{Client, ClientBuilder};
 pub use self::device_id::DeviceId;
 pub use self::error::{Error, ErrorResponse};
 pub use self::housekeeping::{Housekeeping, Realm, RealmPatch, Replication};
-pub use self::http::HttpConfig;
+pub use self::http::{HttpConfig, Middleware, Next};
 pub use self::key::{AsPem, Claims, KeyError, SigningKey};
 pub use self::measures::describe_metrics;
 pub use self::pairing::PairingAgent;

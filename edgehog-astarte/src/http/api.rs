@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 use url::Url;
 
+use super::middleware::Next;
 use super::request::Patience;
 use super::{HttpConfig, Request, TokenSource};
 use crate::{Error, ErrorResponse, measures};
@@ -19,8 +20,8 @@ const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// The HTTP client of a realm, with its limits.
 pub(crate) struct Http {
-    client: reqwest::Client,
-    config: HttpConfig,
+    pub(super) client: reqwest::Client,
+    pub(super) config: HttpConfig,
     permits: Semaphore,
 }
 
@@ -46,7 +47,7 @@ pub(crate) struct Api {
 }
 
 /// Why an attempt did not succeed.
-enum Failure {
+pub(super) enum Failure {
     Answer(ErrorResponse),
     Transport(reqwest::Error),
     Other(Error),
@@ -137,6 +138,10 @@ impl Api {
         if let Some(body) = &request.body {
             builder = builder.header(CONTENT_TYPE, request.content_type()).body(body.clone());
         }
+        if !config.middleware.is_empty() {
+            let request = builder.build().map_err(Failure::Transport)?;
+            return self.through_middleware(request, endpoint, number).await;
+        }
         let response = builder.send().await.map_err(Failure::Transport)?;
         let status = response.status();
         if !status.is_success() {
@@ -146,9 +151,26 @@ impl Api {
         }
         read_body(response, config.max_reply_bytes, endpoint).await
     }
+
+    /// The same with those around it whom the configuration names.
+    async fn through_middleware(
+        &self,
+        request: reqwest::Request,
+        endpoint: &str,
+        number: u32,
+    ) -> Result<Vec<u8>, Failure> {
+        let (request, next) = Next::begin(&self.http, endpoint, request).map_err(Failure::Other)?;
+        let response = next.run(request).await.map_err(Failure::of_middleware)?;
+        let (status, body) = (response.status(), response.into_body());
+        if !status.is_success() {
+            let answer = ErrorResponse::from_body(endpoint.to_owned(), status.as_u16(), &body, number);
+            return Err(Failure::Answer(answer));
+        }
+        Ok(body.into())
+    }
 }
 
-async fn read_body(
+pub(super) async fn read_body(
     mut response: reqwest::Response,
     limit: usize,
     endpoint: &str,
@@ -193,7 +215,20 @@ impl Failure {
                 let pushable = answer.detail() != Some("Cannot push to device");
                 matches!(answer.status(), 429 | 500 | 502 | 503 | 504) && pushable
             }
+            // A middleware's own word that there is no answer.
+            Self::Other(Error::Unreachable { .. }) => !request.once,
             Self::Other(_) => false,
+        }
+    }
+
+    /// What a middleware ended with, as what it was before that.
+    fn of_middleware(error: Error) -> Self {
+        match error {
+            Error::Unreachable { endpoint, source } => match source.downcast() {
+                Ok(transport) => Self::Transport(*transport),
+                Err(source) => Self::Other(Error::Unreachable { endpoint, source }),
+            },
+            error => Self::Other(error),
         }
     }
 
@@ -215,7 +250,7 @@ impl Failure {
         }
     }
 
-    fn into_error(self, endpoint: String) -> Error {
+    pub(super) fn into_error(self, endpoint: String) -> Error {
         match self {
             Self::Answer(answer) => answer.into(),
             Self::Transport(error) => Error::Unreachable { endpoint, source: Box::new(error.without_url()) },

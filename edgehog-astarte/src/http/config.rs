@@ -1,8 +1,11 @@
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use backon::ExponentialBuilder;
 use chrono::TimeDelta;
 
+use super::Middleware;
 use crate::Error;
 
 /// How requests are made: time-outs, retries and limits.
@@ -17,7 +20,7 @@ use crate::Error;
 /// let http = http.client(shared);
 /// # Ok::<(), edgehog_astarte::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct HttpConfig {
     client: Option<reqwest::Client>,
     connect_timeout: Duration,
@@ -30,6 +33,19 @@ pub struct HttpConfig {
     pub(super) max_in_flight: usize,
     pub(super) max_reply_bytes: usize,
     pub(super) token_lifetime: TimeDelta,
+    pub(super) middleware: Vec<Arc<dyn Middleware>>,
+}
+
+impl fmt::Debug for HttpConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpConfig")
+            .field("connect_timeout", &self.connect_timeout)
+            .field("request_timeout", &self.request_timeout)
+            .field("attempts", &self.attempts)
+            .field("max_in_flight", &self.max_in_flight)
+            .field("middleware", &self.middleware.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Default for HttpConfig {
@@ -46,6 +62,7 @@ impl Default for HttpConfig {
             max_in_flight: 16,
             max_reply_bytes: 64 * 1024 * 1024,
             token_lifetime: TimeDelta::seconds(300),
+            middleware: Vec::new(),
         }
     }
 }
@@ -123,6 +140,15 @@ impl HttpConfig {
     #[must_use]
     pub fn token_lifetime(mut self, lifetime: TimeDelta) -> Self {
         self.token_lifetime = lifetime;
+        self
+    }
+
+    /// Puts something of your own around each attempt of each request. The first one given is the outermost.
+    ///
+    /// See [`Middleware`].
+    #[must_use]
+    pub fn middleware(mut self, middleware: impl Middleware + 'static) -> Self {
+        self.middleware.push(Arc::new(middleware));
         self
     }
 

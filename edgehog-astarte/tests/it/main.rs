@@ -7,6 +7,7 @@ mod faults;
 mod harness;
 mod housekeeping;
 mod interfaces;
+mod middleware;
 mod paging;
 mod pairing;
 mod realm_management;
