@@ -68,14 +68,20 @@ impl Api {
             let number = attempts.fetch_add(1, Ordering::Relaxed) + 1;
             self.attempt(&request, &url, &endpoint, number).await
         };
-        let result = attempt
+        let call = attempt
             .retry(self.http.config.pauses())
             .when(|failure| failure.may_be_repeated(&request))
             .notify(|failure, pause| {
                 measures::repeated(self.name);
                 tracing::debug!(endpoint, ?pause, reason = %failure.reason(), "request failed, trying again");
-            })
-            .await;
+            });
+        let result = match self.http.config.call_timeout {
+            None => call.await,
+            Some(limit) => tokio::time::timeout(limit, call).await.unwrap_or_else(|elapsed| {
+                let (endpoint, source) = (endpoint.clone(), Box::new(elapsed));
+                Err(Failure::Other(Error::Unreachable { endpoint, source }))
+            }),
+        };
         let outcome = result.as_ref().map_or_else(Failure::outcome, |_| "2xx");
         measures::called(self.name, measures::method(&request.method), outcome, begun.elapsed());
         match result {
@@ -237,7 +243,10 @@ impl Failure {
         match self {
             Self::Answer(answer) => measures::status_class(answer.status()),
             Self::Transport(error) if error.is_timeout() => "timeout",
-            Self::Transport(_) => "unreachable",
+            Self::Other(Error::Unreachable { source, .. }) if source.is::<tokio::time::error::Elapsed>() => {
+                "timeout"
+            }
+            Self::Transport(_) | Self::Other(Error::Unreachable { .. }) => "unreachable",
             Self::Other(_) => "other",
         }
     }

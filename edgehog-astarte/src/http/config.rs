@@ -27,6 +27,7 @@ pub struct HttpConfig {
     pub(super) request_timeout: Duration,
     pub(super) long_read_timeout: Duration,
     pub(super) install_timeout: Duration,
+    pub(super) call_timeout: Option<Duration>,
     attempts: u32,
     backoff: Duration,
     max_backoff: Duration,
@@ -56,6 +57,7 @@ impl Default for HttpConfig {
             request_timeout: Duration::from_secs(15),
             long_read_timeout: Duration::from_secs(30),
             install_timeout: Duration::from_secs(60),
+            call_timeout: None,
             attempts: 3,
             backoff: Duration::from_millis(200),
             max_backoff: Duration::from_secs(5),
@@ -103,6 +105,15 @@ impl HttpConfig {
     #[must_use]
     pub fn install_timeout(mut self, timeout: Duration) -> Self {
         self.install_timeout = timeout;
+        self
+    }
+
+    /// How long a call may take with all its attempts and pauses, and the wait for its turn; without limit by default.
+    ///
+    /// Then it ends with [`Error::Unreachable`], whose source is a [`tokio::time::error::Elapsed`].
+    #[must_use]
+    pub fn call_timeout(mut self, timeout: Duration) -> Self {
+        self.call_timeout = Some(timeout);
         self
     }
 

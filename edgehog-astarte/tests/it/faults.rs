@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use edgehog_astarte::{AppEngine as _, DataQuery, Error};
+use edgehog_astarte::{AppEngine as _, DataQuery, Error, HttpConfig};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 use wiremock::matchers::any;
-use wiremock::{Mock, ResponseTemplate};
+use wiremock::{Mock, MockServer, ResponseTemplate};
 
 use crate::harness::{DEVICE, client_of, count, data, device, error, impatient, server};
 
@@ -32,6 +32,26 @@ async fn lasting_troubles_are_reported_after_three_attempts() {
     assert_eq!((response.status(), response.attempt()), (500, 3));
     assert_eq!(response.detail(), Some("Internal server error"));
     assert_eq!(count(&server).await, 3);
+}
+
+/// Attempts and pauses together end when the caller wants to know; the next call finds its turn free.
+#[tokio::test]
+async fn a_call_has_a_time_limit_over_all_attempts() {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(ResponseTemplate::new(503)).up_to_n_times(1).mount(&server).await;
+    let config = HttpConfig::default()
+        .max_in_flight(1)
+        .backoff(Duration::from_secs(3600), Duration::from_secs(3600))
+        .call_timeout(Duration::from_millis(200));
+    let client = client_of(&server.uri(), config);
+    let error = client.device_status(&device()).await.unwrap_err();
+    assert!(error.is_retryable());
+    let Error::Unreachable { source, .. } = error else { panic!("{error:?}") };
+    assert!(source.is::<tokio::time::error::Elapsed>());
+    assert_eq!(count(&server).await, 1);
+
+    Mock::given(any()).respond_with(data(json!({"id": DEVICE}))).mount(&server).await;
+    client.device_status(&device()).await.unwrap();
 }
 
 #[tokio::test]
