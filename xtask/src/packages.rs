@@ -24,7 +24,7 @@ const PACKAGES: [&str; 6] = [
 
 const HACK: Tool = Tool { name: "cargo-hack", version: "0.6.46", ask: &["--version"] };
 const SEMVER: Tool =
-    Tool { name: "cargo-semver-checks", version: "0.45.0", ask: &["semver-checks", "--version"] };
+    Tool { name: "cargo-semver-checks", version: "0.51.0", ask: &["semver-checks", "--version"] };
 
 /// The commit whose public API the crates must stay compatible with, as long as their versions are what they were then.
 /// To be moved with each release, and until the first one with each change that breaks something on purpose.
