@@ -195,7 +195,7 @@ pub(super) async fn read_body(
 }
 
 /// Reads what can be had: the status counts, the body only explains it.
-async fn error_body(mut response: reqwest::Response) -> Vec<u8> {
+pub(super) async fn error_body(mut response: reqwest::Response) -> Vec<u8> {
     let mut body = Vec::new();
     while body.len() < MAX_ERROR_BYTES {
         match response.chunk().await {

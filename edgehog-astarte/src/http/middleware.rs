@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 
-use super::api::{Failure, Http, read_body};
+use super::api::{Failure, Http, error_body, read_body};
 use crate::Error;
 
 /// Something of your own around each attempt of each request: to trace, to add a header, to answer from a cache or a
@@ -13,8 +13,9 @@ use crate::Error;
 ///
 /// Set with [`HttpConfig::middleware`](crate::HttpConfig::middleware), so it works for
 /// [`Client`](crate::Client) and [`Housekeeping`](crate::Housekeeping) alike. It sees the request as it goes out, whose
-/// token is in a header marked as sensitive, and the answer whatever its status, whole and within the limit of
-/// [`max_reply_bytes`](crate::HttpConfig::max_reply_bytes).
+/// token is in a header marked as sensitive, and the answer whatever its status: whole and within the limit of
+/// [`max_reply_bytes`](crate::HttpConfig::max_reply_bytes), or as much as there is of the first 64 KiB of an error's body.
+/// Requests and answers are of the `http` crate, their bodies of the `bytes` crate.
 ///
 /// What it ends with is treated as the attempt itself would be: [`Error::Unreachable`] and statuses that may pass are
 /// tried again where the request may be repeated, a refused token is replaced once. Time-outs hold for
@@ -110,7 +111,11 @@ impl<'a> Next<'a> {
         *request.timeout_mut() = self.timeout;
         let response = self.http.client.execute(request).await.map_err(Failure::Transport)?;
         let (status, headers) = (response.status(), response.headers().clone());
-        let body = read_body(response, self.http.config.max_reply_bytes, self.endpoint).await?;
+        let body = if status.is_success() {
+            read_body(response, self.http.config.max_reply_bytes, self.endpoint).await?
+        } else {
+            error_body(response).await
+        };
         let mut answer = Response::new(Bytes::from(body));
         *answer.status_mut() = status;
         *answer.headers_mut() = headers;

@@ -99,6 +99,16 @@ async fn tokens_and_limits_hold() {
     assert_eq!(count(&server).await, 2);
 }
 
+/// Of an error the status counts, however long its body is.
+#[tokio::test]
+async fn a_long_error_is_still_told_by_its_status() {
+    let server = MockServer::start().await;
+    Mock::given(any()).respond_with(error(404, "Device not found")).mount(&server).await;
+    let config = impatient().max_reply_bytes(10).middleware(Witness("w", Arc::default()));
+    let absent = client_with(&server, config).await.device_status(&device()).await.unwrap_err();
+    assert!(matches!(absent, Error::DeviceNotFound(_)), "{absent:?}");
+}
+
 /// What a middleware ends with is treated as the attempt would be: reads are repeated, messages never.
 #[tokio::test]
 async fn failures_are_repeated_where_that_is_safe() {
