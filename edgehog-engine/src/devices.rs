@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use edgehog_astarte::{AppEngine, DeviceId};
-use edgehog_sdk::interfaces::{Led, LedBehavior, LedPattern};
+use edgehog_sdk::interfaces::LedPattern;
 use edgehog_store::{DEVICE, Device, DeviceKey, Filter};
 use secrecy::SecretString;
 use tokio::sync::OnceCell;
@@ -48,7 +48,7 @@ impl Tenant {
     /// [`Error::Refused`] where there is no such device, [`Error::Device`] where Astarte does not take the request.
     pub async fn blink(&self, key: DeviceKey, pattern: LedPattern) -> Result<(), Error> {
         let row: Device = self.row(key).await?.ok_or_else(Problem::not_found)?;
-        self.device(&row)?.send(&LedBehavior { led: Led::Indicator, behavior: pattern }).await?;
+        self.device(&row)?.blink(pattern).await?;
         self.write(async |tx| {
             tx.device_touched(key);
             Ok(())

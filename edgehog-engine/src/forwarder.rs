@@ -162,7 +162,7 @@ pub async fn request_session(
         host: config.hostname.clone(),
         secure: config.secure_sessions,
     };
-    device.send(&request).await?;
+    device.open_forwarder_session(&request).await?;
     Ok(token)
 }
 

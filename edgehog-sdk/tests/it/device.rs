@@ -14,7 +14,7 @@ use edgehog_sdk::{
     Capability, DecodeError, Device, Error,
     interfaces::{
         AvailableImage, CreateDeploymentRequest, DeleteFile, DeploymentCommandKind, DeviceToServer,
-        FileTarget, ForwarderSessionRequest, Led, LedBehavior, LedPattern, ServerToDevice, TelemetryConfig,
+        FileTarget, ForwarderSessionRequest, Led, LedBehavior, LedPattern, TelemetryConfig,
         TelemetryInterface,
     },
 };
@@ -266,29 +266,10 @@ async fn request_methods() {
     };
     device.open_forwarder_session(&session).await.unwrap();
     device.command_deployment(id, DeploymentCommandKind::Stop).await.unwrap();
-    device.download_file(&download(id)).await.unwrap();
+    device.download_file(&crate::requests::download(id)).await.unwrap();
     device.upload_file(&upload(id)).await.unwrap();
     device.delete_file(&DeleteFile { id, file_id: "f".to_owned(), force: false }).await.unwrap();
     insta::assert_snapshot!(fake.requests().join("\n"));
-}
-
-fn download(id: Uuid) -> ServerToDevice {
-    ServerToDevice {
-        id,
-        url: "https://files.example/f".into(),
-        http_header_keys: vec!["Range".to_owned()],
-        http_header_values: vec!["bytes=0-".to_owned()],
-        encoding: String::new(),
-        file_size_bytes: 12,
-        progress: true,
-        digest: "sha256:00".to_owned(),
-        ttl_seconds: 0,
-        file_mode: 0,
-        user_id: -1,
-        group_id: -1,
-        destination_type: FileTarget::Storage,
-        destination: String::new(),
-    }
 }
 
 fn upload(id: Uuid) -> DeviceToServer {

@@ -35,6 +35,26 @@ fn nothing_set() {
     assert_eq!(telemetry.messages(), []);
 }
 
+/// A file for a device's file system.
+pub(crate) fn download(id: Uuid) -> ServerToDevice {
+    ServerToDevice {
+        id,
+        url: "https://files.example/1".into(),
+        http_header_keys: vec![],
+        http_header_values: vec![],
+        encoding: "tar.gz".to_owned(),
+        file_size_bytes: 1024,
+        progress: true,
+        digest: "sha256:00".to_owned(),
+        ttl_seconds: 0,
+        file_mode: 0,
+        user_id: -1,
+        group_id: -1,
+        destination_type: FileTarget::Filesystem,
+        destination: "/tmp/x".to_owned(),
+    }
+}
+
 /// Objects: one message at the common prefix, all members in the order of the definition.
 #[test]
 fn objects() {
@@ -54,22 +74,6 @@ fn objects() {
         reference: "postgres:15".to_owned(),
         registry_auth: "".into(),
     };
-    let download = ServerToDevice {
-        id: ID,
-        url: "https://files.example/1".into(),
-        http_header_keys: vec![],
-        http_header_values: vec![],
-        encoding: "tar.gz".to_owned(),
-        file_size_bytes: 1024,
-        progress: true,
-        digest: "sha256:00".to_owned(),
-        ttl_seconds: 0,
-        file_mode: 0,
-        user_id: -1,
-        group_id: -1,
-        destination_type: FileTarget::Filesystem,
-        destination: "/tmp/x".to_owned(),
-    };
     let messages = [
         cancel.messages(),
         update.messages(),
@@ -77,7 +81,7 @@ fn objects() {
         delete.messages(),
         session.messages(),
         image.messages(),
-        download.messages(),
+        download(ID).messages(),
     ];
     insta::assert_json_snapshot!(shown(messages.concat()));
 }
