@@ -42,8 +42,18 @@ async fn a_host_keeps_its_own_tables_and_migrations() {
         let colours: Vec<String> =
             sqlx::query_scalar("SELECT colour FROM tenants").fetch_all(&mut host).await.unwrap();
         assert_eq!(colours, ["green"]);
-        let listed: i64 =
-            sqlx::query_scalar("SELECT count(*) FROM _sqlx_migrations").fetch_one(&mut host).await.unwrap();
-        assert_eq!(listed, 2, "the host's list holds the host's migrations alone");
+        let host_owns: Vec<String> = sqlx::query_scalar(
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1",
+        )
+        .fetch_all(&mut host)
+        .await
+        .unwrap();
+        assert_eq!(host_owns, ["_sqlx_migrations", "devices", "tenants"], "nothing of the store is there");
+        for (list, of_host) in [("_sqlx_migrations", true), ("edgehog.migrations", false)] {
+            let select = format!("SELECT DISTINCT description = 'host' FROM {list}");
+            let kinds: Vec<bool> =
+                sqlx::query_scalar(AssertSqlSafe(select)).fetch_all(&mut host).await.unwrap();
+            assert_eq!(kinds, [of_host], "{list}");
+        }
     }
 }
