@@ -96,7 +96,7 @@ async fn minimal(interrupt: &Interrupt) -> Result<()> {
     copy_packages(&copy).await?;
     let mut resolve = workspace::cargo();
     resolve.args(["-Z", "direct-minimal-versions", "generate-lockfile"]).current_dir(&copy);
-    // The stable cargo knows it, but not under this flag alone.
+    // `-Z` is for nightly toolchains; so told, the stable one takes it, too.
     resolve.env("RUSTC_BOOTSTRAP", "1");
     process::run_ok(resolve, interrupt).await?;
     let mut check = workspace::cargo();

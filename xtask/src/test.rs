@@ -10,11 +10,11 @@ use crate::interrupt::Interrupt;
 use crate::postgres::{self, Purpose, Server, Source};
 use crate::process::{self, Group};
 use crate::python::Program;
+use crate::tool::Tool;
 use crate::{debian, workspace};
 
 /// The stock device runtime that the tests connect.
-const RUNTIME: &str = "edgehog-device-runtime";
-const RUNTIME_VERSION: &str = "0.13.1";
+const RUNTIME: Tool = Tool { name: "edgehog-device-runtime", version: "0.13.1", ask: &["--version"] };
 
 /// The S3 server that the storage is tested with.
 const S3_SERVER: Program = Program {
@@ -127,20 +127,11 @@ fn selects_packages(cargo_args: &[String]) -> bool {
 
 /// The real device runtime, built once. A release build: with debug assertions it drops some messages.
 async fn device_runtime(interrupt: &Interrupt) -> Result<PathBuf> {
-    let binary = workspace::tools().join("bin").join(RUNTIME);
-    if is_current(&binary).await {
-        return Ok(binary);
+    if !RUNTIME.is_installed().await {
+        debian::runtime_libraries(interrupt).await?;
+        RUNTIME.install(interrupt).await?;
     }
-    debian::runtime_libraries(interrupt).await?;
-    eprintln!("Building {RUNTIME} {RUNTIME_VERSION}, once: this takes some minutes");
-    process::run_ok(workspace::cargo_install(RUNTIME, RUNTIME_VERSION), interrupt).await?;
-    std::fs::remove_dir_all(workspace::build_dir(RUNTIME))?;
-    Ok(binary)
-}
-
-async fn is_current(binary: &PathBuf) -> bool {
-    let version = process::capture_ok(Command::new(binary).arg("--version")).await;
-    version.is_ok_and(|line| line.split_whitespace().last() == Some(RUNTIME_VERSION))
+    Ok(RUNTIME.path())
 }
 
 #[cfg(test)]

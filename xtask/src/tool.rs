@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use tokio::process::Command;
@@ -9,7 +10,7 @@ use tokio::process::Command;
 use crate::interrupt::Interrupt;
 use crate::{process, workspace};
 
-/// A subcommand of cargo.
+/// A program.
 pub(crate) struct Tool {
     /// The package, and its program.
     pub(crate) name: &'static str,
@@ -21,19 +22,27 @@ pub(crate) struct Tool {
 impl Tool {
     /// Builds it where it is not there yet in this version.
     pub(crate) async fn install(&self, interrupt: &Interrupt) -> Result<()> {
-        let Self { name, version, ask } = self;
-        let said =
-            process::capture_ok(Command::new(workspace::tools().join("bin").join(name)).args(*ask)).await;
-        if said.is_ok_and(|line| line.split_whitespace().last() == Some(version)) {
+        if self.is_installed().await {
             return Ok(());
         }
+        let Self { name, version, .. } = self;
         eprintln!("Building {name} {version}, once");
         process::run_ok(workspace::cargo_install(name, version), interrupt).await?;
         Ok(fs::remove_dir_all(workspace::build_dir(name))?)
     }
+
+    pub(crate) async fn is_installed(&self) -> bool {
+        let said = process::capture_ok(Command::new(self.path()).args(self.ask)).await;
+        said.is_ok_and(|line| line.split_whitespace().last() == Some(self.version))
+    }
+
+    /// Where it is once it is installed.
+    pub(crate) fn path(&self) -> PathBuf {
+        workspace::tools().join("bin").join(self.name)
+    }
 }
 
-/// A cargo that finds these subcommands: it looks for them on the path.
+/// A cargo that finds those of them that are its subcommands: it looks for them on the path.
 pub(crate) fn cargo_with_tools() -> Result<Command> {
     let mut cargo = workspace::cargo();
     cargo.env("PATH", path()?);
