@@ -5,6 +5,7 @@
 
 mod console;
 mod fleet;
+mod history;
 mod links;
 mod realm;
 mod replicas;
